@@ -1,0 +1,45 @@
+/* limits - every bound of the core, in one place, each with its reason.
+ * Published in docs/POUF.md. SPDX-License-Identifier: MIT */
+#ifndef SECUREEV_LIMITS_H
+#define SECUREEV_LIMITS_H
+
+/* JSON. 16 levels: the deepest document of ours (multi-role delegation in targets) has 9. */
+#define SEV_JSON_DEPTH_MAX 16
+#define SEV_JSON_INT_MAX 9007199254740991LL /* 2^53-1: exact in every reader */
+
+/* Bytes of a file, before it is asked for. uptane.md, limits table. */
+#define SEV_ROOT_BYTES_MAX (256u * 1024u)     /* X: room for hybrid keys later */
+#define SEV_TIMESTAMP_BYTES_MAX (16u * 1024u) /* Y */
+#define SEV_SNAPSHOT_BYTES_MAX (2u * 1024u * 1024u)
+#define SEV_DIRECTOR_TARGETS_BYTES_MAX (512u * 1024u) /* Z for up to 256 ECUs */
+#define SEV_TARGETS_BYTES_MAX (8u * 1024u * 1024u)    /* Z for Images and Regulator */
+#define SEV_MESSAGE_BYTES_MAX (64u * 1024u)           /* status, report, grant, ... */
+#define SEV_MAP_BYTES_MAX (64u * 1024u)
+
+/* Keys and signatures: bound the public-key work that a hostile file can buy. */
+#define SEV_SIGS_MAX 64      /* signature entries in a file */
+#define SEV_ROLE_KEYS_MAX 32 /* keys of one role */
+#define SEV_KEYS_MAX 64      /* keys in one root or delegating file */
+#define SEV_SIG_BYTES_MAX 512
+#define SEV_PUBKEY_BYTES_MAX 1024 /* text of a public key: PEM of RSA-4096 is 800 */
+
+/* Walks. */
+#define SEV_ROOT_ROTATIONS_MAX 1024 /* in one cycle; the next goes on */
+#define SEV_DELEGATION_DEPTH_MAX 8
+#define SEV_ROLES_VISITED_MAX 64 /* in the search of one image */
+#define SEV_MULTI_ROLES_MAX 8
+
+/* A vehicle and its update. */
+#define SEV_ECUS_MAX 256
+#define SEV_REPOSITORIES_MAX 4
+#define SEV_HARDWARE_IDS_MAX 64
+#define SEV_GROUPS_MAX 64
+
+/* Text. */
+#define SEV_NAME_BYTES_MAX 512 /* image name */
+#define SEV_ROLE_NAME_BYTES_MAX 128
+#define SEV_ID_BYTES_MAX 256 /* vehicle, ECU serial, hardware id */
+#define SEV_URL_BYTES_MAX 2048
+#define SEV_PATTERN_BYTES_MAX 512
+
+#endif

@@ -1,0 +1,25 @@
+/* check (tests' build only) - as core/base/check.h, but each use is a numbered mutant: when it is
+ * the active one, its refusal never happens. SPDX-License-Identifier: MIT */
+#ifndef SEV_CORE_CHECK_H
+#define SEV_CORE_CHECK_H
+
+#include <stdbool.h>
+
+struct sev_mutant {
+    const char *file;
+    int line;
+    const char *condition;
+};
+
+/** Is this the mutant whose number stands in the environment variable SEV_MUTANT? Counts visits. */
+bool sev_mutant_active(const struct sev_mutant *m);
+
+#define SEV_REFUSE_IF(bad)                                                                         \
+    (__extension__({                                                                               \
+        static const struct sev_mutant sev_mutant_here                                             \
+            __attribute__((section("sev_mutants"), used, aligned(8))) = {__FILE__, __LINE__, #bad}; \
+        bool sev_mutant_bad = (bad);                                                               \
+        sev_mutant_bad && !sev_mutant_active(&sev_mutant_here);                                    \
+    }))
+
+#endif
