@@ -1,0 +1,39 @@
+# The front door: short names for what people do here. The build itself is CMakeLists.txt.
+# SPDX-License-Identifier: MIT
+.DEFAULT_GOAL := build
+.PHONY: build test check nightly fuzz fuzz-minimise format clean help bootstrap
+MAKEFLAGS += --no-print-directory
+JOBS ?= 2
+export JOBS
+
+build: bootstrap  ## build everything; the programs are in build/bin/
+	@tools/build release
+
+test: bootstrap  ## build and run every test: plain, under sanitizers, fuzz targets 20 s each
+	@tools/test
+
+check: build  ## format, shellcheck, cppcheck, clang-tidy
+	@tools/check
+
+nightly: bootstrap  ## what takes longer: all of test, fuzz targets 10 minutes each
+	@SEV_FUZZ_SECONDS=600 tools/test
+
+fuzz: bootstrap  ## fuzz one target: make fuzz T=json SECONDS=60; keeps corpus/json
+	@tools/build fuzz
+	@tools/fuzz run "$(T)" "$(or $(SECONDS),60)"
+
+fuzz-minimise: bootstrap  ## put the useful part of corpus/T into tests/fuzz/seeds/T
+	@tools/build fuzz
+	@tools/fuzz minimise "$(T)"
+
+format:  ## clang-format every C file in place
+	@git ls-files -co --exclude-standard '*.c' '*.h' | xargs -r clang-format -i
+
+clean:  ## remove build/; corpora and seeds stay
+	rm -rf build
+
+help:  ## this list
+	@sed -n 's/^\([a-z-]*\):.*  ## \(.*\)/make \1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 22
+
+bootstrap:
+	@tools/bootstrap
