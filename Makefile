@@ -12,7 +12,7 @@ build: bootstrap  ## build everything; the programs are in build/bin/
 test: bootstrap  ## build and run every test: plain, under sanitizers, fuzz targets 20 s each
 	@tools/test
 
-check: build  ## format, shellcheck, cppcheck, clang-tidy
+check: build  ## layers, style, symbols, format, linters
 	@tools/check
 
 nightly: bootstrap  ## what takes longer: all of test, fuzz targets 10 minutes each

@@ -1,5 +1,6 @@
 # Each tests/fuzz/<name>.c with a LLVMFuzzerTestOneInput is the target fuzz_<name>; names that begin
 # with portable_ get the heap-free provider. Corpora, seeds, dictionaries: see tools/fuzz.
+# SPDX-License-Identifier: MIT
 if(NOT CMAKE_C_COMPILER_ID STREQUAL "Clang")
   message(FATAL_ERROR "SEV_FUZZ needs clang: cmake --preset fuzz")
 endif()
