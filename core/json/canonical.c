@@ -1,0 +1,197 @@
+/* canonical - writes a value in one of the canonical forms. Objects are copied member by member
+ * as long as their names are in order; at the first that is not, the object is begun anew with
+ * its names sorted. SPDX-License-Identifier: MIT */
+#include "json/escape.h"
+#include "json/rune.h"
+#include "json/scan.h"
+
+/* One open container. Members come from the document, or, once `sorted`, from the slots. */
+struct level {
+    sev_json_str name; /* the last one written */
+    size_t open;       /* where its bracket stands in the document */
+    size_t written;    /* what `out` held behind the opening bracket */
+    size_t base;       /* its first slot */
+    size_t next;       /* the slot whose member is written next */
+    size_t close;      /* behind its closing bracket, known when sorted */
+    bool object;
+    bool sorted;
+    bool first; /* nothing was written yet */
+};
+
+struct canonizer {
+    sev_json j;
+    unsigned form;
+    sev_name_order *order;
+    struct sev_json_scratch scratch;
+    size_t slots_used;
+    sev_buf out;
+    unsigned depth;
+    struct level levels[SEV_JSON_DEPTH_MAX];
+};
+
+static void put_string(struct canonizer *c, sev_json_str s)
+{
+    const uint8_t *p = s.raw.ptr, *end = p + s.raw.len;
+    uint32_t code;
+    sev_buf_put_byte(&c->out, '"');
+    while (p < end) {
+        const uint8_t *stop = sev_scan_plain(p, end);
+        sev_buf_put(&c->out, p, (size_t)(stop - p));
+        p = stop;
+        if (p == end)
+            break;
+        size_t n = sev_rune_decode(p, (size_t)(end - p), &code);
+        if (n == 0)
+            break; /* the value was checked: cannot happen */
+        sev_escape_put(code, c->form, &c->out);
+        p += n;
+    }
+    sev_buf_put_byte(&c->out, '"');
+}
+
+static void enter(struct canonizer *c, bool object)
+{
+    struct level *at = &c->levels[c->depth++];
+    *at = (struct level){.open = c->j.pos, .object = object, .first = true};
+    sev_buf_put_byte(&c->out, object ? '{' : '[');
+    at->written = c->out.len;
+    if (object)
+        sev_json_object(&c->j);
+    else
+        sev_json_array(&c->j);
+}
+
+static void leave(struct canonizer *c)
+{
+    struct level *at = &c->levels[--c->depth];
+    sev_buf_put_byte(&c->out, at->object ? '}' : ']');
+    if (at->sorted) {
+        c->slots_used = at->base;
+        c->j.pos = at->close;
+    }
+}
+
+/* Begin this object anew, with its names in the slots and in order. */
+static sev_err sort_members(struct canonizer *c, struct level *at)
+{
+    sev_json_str name;
+    at->base = at->next = c->slots_used;
+    c->j.pos = at->open;
+    sev_json_object(&c->j);
+    while (sev_json_member(&c->j, &name)) {
+        if (c->slots_used == c->scratch.count)
+            return SEV_E_JSON_LIMIT;
+        c->scratch.slots[c->slots_used++] = (uint32_t)(name.raw.ptr - c->j.doc.ptr);
+        sev_json_skip(&c->j, NULL);
+    }
+    sev_names_sort(c->j.doc, c->order, c->scratch.slots + at->base, c->slots_used - at->base);
+    at->close = c->j.pos;
+    at->sorted = true;
+    at->first = true;
+    c->out.len = at->written;
+    return SEV_OK;
+}
+
+/* The next member in order: its value stands next then. False at the end of the object. */
+static bool next_member(struct canonizer *c, struct level *at, sev_json_str *out_name, sev_err *e)
+{
+    if (!at->sorted) {
+        if (!sev_json_member(&c->j, out_name))
+            return false;
+        if (at->first || c->order(at->name, *out_name) < 0)
+            return true;
+        *e = sort_members(c, at);
+        if (*e != SEV_OK)
+            return false;
+    }
+    if (at->next == c->slots_used)
+        return false;
+    c->j.pos = c->scratch.slots[at->next++] - 1;
+    sev_json_string(&c->j, out_name);
+    while (c->j.doc.ptr[c->j.pos] != ':')
+        c->j.pos++;
+    c->j.pos++;
+    return true;
+}
+
+static sev_err put_scalar(struct canonizer *c)
+{
+    sev_json_str s;
+    sev_slice bytes = SEV_EMPTY;
+    if (sev_json_peek(&c->j) == SEV_JSON_STRING) {
+        sev_json_string(&c->j, &s);
+        if (c->j.err == SEV_OK)
+            put_string(c, s);
+    } else {
+        sev_json_skip(&c->j, &bytes);
+        sev_buf_put_slice(&c->out, bytes);
+    }
+    return c->j.err;
+}
+
+/* Write commas, names and closing brackets until a value stands next or all is written. */
+static sev_err advance(struct canonizer *c)
+{
+    sev_err e = SEV_OK;
+    sev_json_str name;
+    while (c->depth > 0) {
+        struct level *at = &c->levels[c->depth - 1];
+        bool more = at->object ? next_member(c, at, &name, &e) : sev_json_element(&c->j);
+        if (e != SEV_OK || c->j.err != SEV_OK)
+            return e != SEV_OK ? e : c->j.err;
+        if (!more) {
+            leave(c);
+            continue;
+        }
+        if (!at->first)
+            sev_buf_put_byte(&c->out, ',');
+        at->first = false;
+        if (at->object) {
+            at->name = name;
+            put_string(c, name);
+            sev_buf_put_byte(&c->out, ':');
+        }
+        return SEV_OK;
+    }
+    return SEV_OK;
+}
+
+static sev_err put_value(struct canonizer *c)
+{
+    sev_err e = SEV_OK;
+    do {
+        sev_json_kind kind = sev_json_peek(&c->j);
+        if (kind == SEV_JSON_OBJECT || kind == SEV_JSON_ARRAY)
+            enter(c, kind == SEV_JSON_OBJECT);
+        else
+            e = put_scalar(c);
+        if (e == SEV_OK)
+            e = advance(c);
+        if (e == SEV_OK && c->out.overflow)
+            e = SEV_E_JSON_LIMIT;
+    } while (e == SEV_OK && c->depth > 0);
+    return e;
+}
+
+sev_err sev_json_canonical(sev_slice value, unsigned form, struct sev_json_scratch scratch,
+                           sev_buf *out)
+{
+    struct sev_json_info info;
+    struct canonizer c = {.j = sev_json_at(value), .form = form, .scratch = scratch, .out = *out};
+    if (form != SEV_CANON_OLPC && form != SEV_CANON_ASCII && form != SEV_CANON_JCS)
+        return SEV_E_BUG;
+    c.order = form == SEV_CANON_JCS ? sev_name_cmp_utf16 : sev_name_cmp_utf8;
+    /* Cheap beside what follows; and nothing below has to expect hostile bytes. */
+    sev_err e = sev_json_check(value, scratch, &info, NULL);
+    if (e != SEV_OK)
+        return e;
+    if ((info.canonical & form) != 0)
+        sev_buf_put_slice(&c.out, value);
+    else
+        e = put_value(&c);
+    if (e == SEV_OK && c.out.overflow)
+        e = SEV_E_JSON_LIMIT;
+    if (e == SEV_OK)
+        *out = c.out;
+    return e;
+}
