@@ -1,11 +1,14 @@
-# Tests that are scripts. An executable file below tests/e2e/ whose name begins with test_ is one
-# test; it finds the programs in $SEV_BIN. What it prints is counted as tools/test_summary says.
+# Tests that are scripts: an executable tests/e2e/test_<name>, or tests/e2e/<name>/run, likewise in
+# tests/interop. It finds the programs in $SEV_BIN. How its output is counted: tools/test_summary.
 # SPDX-License-Identifier: MIT
-file(GLOB SCRIPTS CONFIGURE_DEPENDS tests/e2e/test_*)
+file(GLOB SCRIPTS CONFIGURE_DEPENDS RELATIVE ${CMAKE_SOURCE_DIR}
+  tests/e2e/test_* tests/e2e/*/run tests/interop/test_* tests/interop/*/run)
 foreach(script ${SCRIPTS})
-  get_filename_component(name ${script} NAME_WE)
-  add_test(NAME e2e_${name} COMMAND ${script})
-  set_tests_properties(e2e_${name} PROPERTIES LABELS e2e TIMEOUT 600
+  string(REGEX REPLACE "^tests/|/run$|\\.[a-z]+$" "" name ${script})
+  string(REGEX REPLACE "/(test_)?" "_" name ${name})
+  string(REGEX MATCH "e2e|interop" label ${script})
+  add_test(NAME ${name} COMMAND ${CMAKE_SOURCE_DIR}/${script})
+  set_tests_properties(${name} PROPERTIES LABELS ${label} TIMEOUT 600
     ENVIRONMENT "SEV_BIN=${CMAKE_RUNTIME_OUTPUT_DIRECTORY}")
 endforeach()
 
