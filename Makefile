@@ -1,7 +1,7 @@
 # The front door: short names for what people do here. The build itself is CMakeLists.txt.
 # SPDX-License-Identifier: MIT
 .DEFAULT_GOAL := build
-.PHONY: build test check nightly fuzz fuzz-minimise format clean help bootstrap
+.PHONY: build test check nightly fuzz fuzz-minimise bench format clean help bootstrap
 MAKEFLAGS += --no-print-directory
 JOBS ?= 2
 export JOBS
@@ -25,6 +25,9 @@ fuzz: bootstrap  ## fuzz one target: make fuzz T=json SECONDS=60; keeps corpus/j
 fuzz-minimise: bootstrap  ## put the useful part of corpus/T into tests/fuzz/seeds/T
 	@tools/build fuzz
 	@tools/fuzz minimise "$(T)"
+
+bench: build  ## time the project against its goals; table, and lines in build/bench.jsonl
+	@tools/bench
 
 format:  ## clang-format every C file in place
 	@git ls-files -co --exclude-standard '*.c' '*.h' | xargs -r clang-format -i
