@@ -1,13 +1,16 @@
 # The front door: short names for what people do here. The build itself is CMakeLists.txt.
 # SPDX-License-Identifier: MIT
 .DEFAULT_GOAL := build
-.PHONY: build test check nightly fuzz fuzz-minimise bench format clean help bootstrap
+.PHONY: build demo test check nightly fuzz fuzz-minimise bench format clean help bootstrap
 MAKEFLAGS += --no-print-directory
 JOBS ?= 2
 export JOBS
 
 build: bootstrap  ## build everything; the programs are in build/bin/
 	@tools/build release
+
+demo: build  ## show, with the real programs, what the project does so far
+	@tools/demo
 
 test: bootstrap  ## build and run every test: plain, under sanitizers, fuzz targets 20 s each
 	@tools/test
