@@ -18,8 +18,8 @@ test: bootstrap  ## build and run every test: plain, under sanitizers, fuzz targ
 check: build  ## layers, style, symbols, format, linters
 	@tools/check
 
-nightly: bootstrap  ## what takes longer: all of test, fuzz targets 10 minutes each
-	@SEV_FUZZ_SECONDS=600 tools/test
+nightly: bootstrap check  ## what takes longer: check, test with SEV_NIGHTLY=1, fuzz targets 10 minutes each
+	@SEV_NIGHTLY=1 SEV_FUZZ_SECONDS=600 tools/test
 
 fuzz: bootstrap  ## fuzz one target: make fuzz T=json SECONDS=60; keeps corpus/json
 	@tools/build fuzz
