@@ -18,7 +18,7 @@ test: bootstrap  ## build and run every test: plain, under sanitizers, fuzz targ
 check: build  ## layers, style, symbols, format, linters
 	@tools/check
 
-nightly: bootstrap check  ## what takes longer: check, test with SEV_NIGHTLY=1, fuzz targets 10 minutes each
+nightly: bootstrap check  ## check, and test with SEV_NIGHTLY=1 and fuzz targets 10 minutes each
 	@SEV_NIGHTLY=1 SEV_FUZZ_SECONDS=600 tools/test
 
 fuzz: bootstrap  ## fuzz one target: make fuzz T=json SECONDS=60; keeps corpus/json
