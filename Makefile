@@ -22,11 +22,11 @@ nightly: bootstrap check  ## check, and test with SEV_NIGHTLY=1 and fuzz targets
 	@SEV_NIGHTLY=1 SEV_FUZZ_SECONDS=600 tools/test
 
 fuzz: bootstrap  ## fuzz one target: make fuzz T=json SECONDS=60; keeps corpus/json
-	@tools/build fuzz
+	@tools/build fuzz fuzz_targets
 	@tools/fuzz run "$(T)" "$(or $(SECONDS),60)"
 
 fuzz-minimise: bootstrap  ## put the useful part of corpus/T into tests/fuzz/seeds/T
-	@tools/build fuzz
+	@tools/build fuzz fuzz_targets
 	@tools/fuzz minimise "$(T)"
 
 bench: build  ## time the project against its goals; table, and lines in build/bench.jsonl
