@@ -3,6 +3,8 @@
 
 /* One line per command, in the order of --help: work first, what explains the program last. */
 #define COMMANDS(X)                                                                                \
+    X(key)                                                                                         \
+    X(uptane)                                                                                      \
     X(completion)                                                                                  \
     X(man)                                                                                         \
     X(help)                                                                                        \

@@ -1,0 +1,29 @@
+/* repository_host - brings a walk what it wants: stored files from a folder, others over HTTP.
+ * SPDX-License-Identifier: MIT */
+#ifndef SEV_REPOSITORY_HOST_H
+#define SEV_REPOSITORY_HOST_H
+
+#include "cli.h"
+#include "secureev/fetch.h"
+#include "secureev/walk.h"
+
+/* A metadata file is small; whoever needs longer than this for one is too slow. */
+#define METADATA_SECONDS_MAX 60
+
+struct repository_host {
+    const struct sev_fs *fs;
+    struct sev_fetch *fetch;
+    const char *folder;
+    const char *url;         /* the base, as given */
+    struct cli_text *detail; /* what went wrong last, for people */
+};
+
+/** Carry out one want. SEV_OK: `out_len` bytes stand in its `dest`; SEV_E_ABSENT: it certainly
+ *  does not exist; anything else failed. */
+SEV_MUST_USE sev_err repository_host_serve(const struct repository_host *h,
+                                           const struct sev_want *want, size_t *out_len);
+
+/** Base and relative URL, with one slash between them; `base` stays verbatim. */
+void repository_host_url(const char *base, const char *relative, struct cli_text *out);
+
+#endif

@@ -1,0 +1,186 @@
+/* doc - the signed envelope, and what every role of a repository says of itself.
+ * SPDX-License-Identifier: MIT */
+#include "base/check.h"
+#include "secureev/meta.h"
+
+static sev_err make_message(struct sev_doc *doc, unsigned canonical, struct sev_arena *arena)
+{
+    unsigned form = doc->profile == SEV_PROFILE_AKTUALIZR ? SEV_CANON_ASCII : SEV_CANON_OLPC;
+    if ((canonical & form) != 0) {
+        doc->message = doc->body;
+        return SEV_OK;
+    }
+    /* The ASCII form may be longer than the text: a two-byte character becomes six. The copy is
+     * written into what is left of the arena, its second half sorts the members. */
+    size_t mark = arena->used;
+    size_t want = form == SEV_CANON_ASCII ? doc->body.len * 3 : doc->body.len;
+    size_t left = sev_arena_free(arena);
+    if (want > left)
+        want = left;
+    uint8_t *copy = sev_arena_take(arena, want);
+    if (copy == NULL)
+        return SEV_E_MEMORY;
+    sev_buf out = sev_buf_of(copy, want);
+    sev_err e = sev_json_canonical(doc->body, form, sev_arena_scratch(arena), &out);
+    if (e != SEV_OK) {
+        sev_arena_back(arena, mark);
+        return e == SEV_E_JSON_LIMIT ? SEV_E_MEMORY : e;
+    }
+    doc->message = sev_buf_slice(&out);
+    arena->used = (size_t)(copy - arena->ptr) + out.len;
+    return SEV_OK;
+}
+
+sev_err sev_doc_open(struct sev_doc *doc, sev_slice bytes, sev_profile profile,
+                     struct sev_arena *arena)
+{
+    struct sev_doc d = {.profile = profile, .bytes = bytes};
+    struct sev_json_info info;
+    sev_err e = sev_json_check(bytes, sev_arena_scratch(arena), &info, NULL);
+    if (e != SEV_OK)
+        return e;
+    sev_json j = sev_json_at(bytes);
+    sev_json_str name;
+    sev_json_object(&j);
+    while (sev_json_member(&j, &name)) {
+        if (sev_json_str_is(name, "signatures"))
+            sev_json_skip(&j, &d.signatures);
+        else if (sev_json_str_is(name, "signed"))
+            sev_json_skip(&j, &d.body);
+        else
+            sev_json_skip(&j, NULL);
+    }
+    if (j.err != SEV_OK)
+        return j.err;
+    if (SEV_REFUSE_IF(d.body.len == 0 || d.body.ptr[0] != '{'))
+        return SEV_E_MALFORMED;
+    /* A file without signatures is an unsigned file. REQ-MET-02 REQ-H11 */
+    if (SEV_REFUSE_IF(d.signatures.len == 0 || d.signatures.ptr[0] != '['))
+        return SEV_E_SIGNATURE;
+    j = sev_json_at(sev_json_get(d.body, "_type"));
+    sev_json_string(&j, &d.type);
+    if (j.err != SEV_OK)
+        return SEV_E_MALFORMED;
+    e = make_message(&d, info.canonical, arena);
+    if (e != SEV_OK)
+        return e;
+    sev_sha256(d.message, d.sha256);
+    *doc = d;
+    return SEV_OK;
+}
+
+static char lower(char c)
+{
+    return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
+}
+
+/* aktualizr spells types with a capital; which spelling it was is inside the signature. */
+static bool type_is(const struct sev_doc *doc, const char *type)
+{
+    if (doc->profile != SEV_PROFILE_AKTUALIZR)
+        return sev_json_str_is(doc->type, type);
+    size_t n = strlen(type);
+    if (doc->type.escaped || doc->type.raw.len != n)
+        return false;
+    return lower((char)doc->type.raw.ptr[0]) == type[0] &&
+           memcmp(doc->type.raw.ptr + 1, type + 1, n - 1) == 0;
+}
+
+/* "1.0", "1.0.31": major version 1 and nothing but digits and dots. */
+static bool spec_version_known(sev_json_str s)
+{
+    if (s.escaped || s.raw.len < 3 || s.raw.len > 16 || s.raw.ptr[0] != '1' || s.raw.ptr[1] != '.')
+        return false;
+    for (size_t i = 2; i < s.raw.len; i++)
+        if ((s.raw.ptr[i] < '0' || s.raw.ptr[i] > '9') && s.raw.ptr[i] != '.')
+            return false;
+    return true;
+}
+
+/* Members that we know, where `critical` may name them. */
+static bool is_known_member(sev_json_str name)
+{
+    static const char *const known[] = {
+        "_type",         "attestation",    "bundle",        "consistent_snapshot",
+        "correlationId", "critical",       "custom",        "delegations",
+        "delta",         "ecuIdentifiers", "encryption",    "expires",
+        "hardwareIds",   "issued",         "keys",          "match",
+        "meta",          "models",         "preconditions", "roles",
+        "spec_version",  "subscriber",     "targets",       "uri",
+        "vehicle",       "version",
+    };
+    for (size_t i = 0; i < sizeof known / sizeof known[0]; i++)
+        if (sev_json_str_is(name, known[i]))
+            return true;
+    return false;
+}
+
+/* DESIGN 4: a file may say that it must not be used by whoever does not know a member. */
+static sev_err check_critical(sev_slice custom)
+{
+    sev_slice list = sev_json_get(custom, "critical");
+    if (list.len == 0)
+        return SEV_OK;
+    sev_json j = sev_json_at(list);
+    sev_json_array(&j);
+    while (sev_json_element(&j)) {
+        sev_json_str name;
+        sev_json_string(&j, &name);
+        if (j.err == SEV_OK && SEV_REFUSE_IF(!is_known_member(name)))
+            return SEV_E_CRITICAL;
+    }
+    return j.err;
+}
+
+static void parse_common_members(sev_json *j, struct sev_common *c, sev_json_str *expires,
+                                 sev_json_str *spec)
+{
+    sev_json_str name;
+    sev_json_object(j);
+    while (sev_json_member(j, &name)) {
+        if (sev_json_str_is(name, "version"))
+            sev_json_integer_in(j, 0, SEV_JSON_INT_MAX, &c->version);
+        else if (sev_json_str_is(name, "expires"))
+            sev_json_string(j, expires);
+        else if (sev_json_str_is(name, "spec_version"))
+            sev_json_string(j, spec);
+        else if (sev_json_str_is(name, "custom"))
+            sev_json_skip(j, &c->custom);
+        else
+            sev_json_skip(j, NULL);
+    }
+}
+
+sev_err sev_common_parse(const struct sev_doc *doc, const char *type, struct sev_common *out)
+{
+    /* A snapshot served as targets, rightly signed, is still not targets. REQ-MET-04 */
+    if (SEV_REFUSE_IF(!type_is(doc, type)))
+        return SEV_E_WRONG_TYPE;
+    struct sev_common c = {.version = -1};
+    sev_json_str expires = {SEV_EMPTY, false}, spec = {SEV_EMPTY, false};
+    sev_json j = sev_json_at(doc->body);
+    parse_common_members(&j, &c, &expires, &spec);
+    if (j.err != SEV_OK)
+        return j.err;
+    /* REQ-MET-31 */
+    if (SEV_REFUSE_IF(spec.raw.ptr != NULL && !spec_version_known(spec)))
+        return SEV_E_SPEC_VERSION;
+    int64_t lowest = doc->profile == SEV_PROFILE_AKTUALIZR ? 0 : 1;
+    if (SEV_REFUSE_IF(c.version < lowest))
+        return SEV_E_MALFORMED;
+    if (expires.escaped || sev_time_parse(expires.raw, &c.expires) != SEV_OK)
+        return SEV_E_MALFORMED;
+    if (c.custom.len != 0 && c.custom.ptr[0] != '{') {
+        /* TUF leaves `custom` open: there it may be anything and is not looked at. */
+        if (SEV_REFUSE_IF(doc->profile == SEV_PROFILE_NATIVE))
+            return SEV_E_MALFORMED;
+        c.custom = SEV_EMPTY;
+    }
+    if (doc->profile != SEV_PROFILE_TUF) {
+        sev_err e = check_critical(c.custom);
+        if (e != SEV_OK)
+            return e;
+    }
+    *out = c;
+    return SEV_OK;
+}
