@@ -42,4 +42,21 @@
 #define SEV_URL_BYTES_MAX 2048
 #define SEV_PATTERN_BYTES_MAX 512
 
+/* Messages (messages.h). */
+#define SEV_MANIFEST_BYTES_MAX (256u * 1024u)       /* aktualizr's, 256 ECUs without prekeys */
+#define SEV_STATUS_ANSWER_BYTES_MAX (1024u * 1024u) /* reply, grant, roots, Director's files */
+#define SEV_NONCE_BYTES 16
+#define SEV_MESSAGE_TEXT_BYTES_MAX 256   /* codes, descriptions, versions of tools */
+#define SEV_FOREIGN_TEXT_BYTES_MAX 16384 /* aktualizr's raw_report: a code for each of 256 ECUs */
+#define SEV_PREKEYS_MAX 4                /* an ECU keeps no more. DESIGN 5 */
+#define SEV_TIME_NONCES_MAX 256          /* of one request: an ECU each */
+#define SEV_GRANT_IMAGES_MAX 512
+#define SEV_GRANT_SECONDS_MAX (7 * 86400)
+#define SEV_CLOCK_SKEW_SECONDS_MAX 600 /* an honest issuer's clock may be ahead by this */
+#define SEV_POLL_SECONDS_MAX (90 * 86400)
+#define SEV_SCANNERS_MAX 16
+#define SEV_WRAP_ENC_BYTES_MAX 133 /* an uncompressed P-521 point; X25519 has 32, P-256 65 */
+#define SEV_WRAP_CT_BYTES_MAX 80   /* a key of 64 bytes and its tag */
+#define SEV_MERKLE_PATH_MAX 32     /* 2^32 leaves */
+
 #endif
