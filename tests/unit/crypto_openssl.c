@@ -1,5 +1,5 @@
 /* What only the OpenSSL provider does: Ed25519, RSA-PSS, secp256k1, and the cache of decoded keys.
- * The vectors that both providers must pass are in tests/vectors/. */
+ * The vectors that both providers must pass are in tests/vectors/. SPDX-License-Identifier: MIT */
 #include "test.h"
 
 #include <openssl/core_names.h>
