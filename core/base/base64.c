@@ -1,5 +1,6 @@
 /* base64 - RFC 4648 section 4, strict, and PEM around it. SPDX-License-Identifier: MIT */
 #include "base/check.h"
+#include "base/literal.h"
 #include "secureev/text.h"
 
 #define PEM_LINE_BYTES 48 /* 64 characters */
@@ -139,19 +140,11 @@ static bool is_boundary(sev_slice line, sev_slice word, sev_slice label)
            sev_slice_eq(sev_slice_sub(line, word.len + label.len, dashes.len), dashes);
 }
 
-static sev_slice label_of(const char *label)
-{
-    size_t n = 0;
-    while (label[n] != '\0')
-        n++;
-    return sev_slice_of(label, n);
-}
-
 sev_err sev_pem_decode(sev_slice text, const char *label, sev_buf *out)
 {
     struct decoder d = {out, 0, 0, 0, SEV_OK};
     sev_buf before = *out;
-    sev_slice name = label_of(label);
+    sev_slice name = sev_literal(label);
     sev_slice line = next_line_with_text(&text);
     if (SEV_REFUSE_IF(!is_boundary(line, SEV_LIT("-----BEGIN "), name)))
         return SEV_E_MALFORMED;
@@ -178,7 +171,7 @@ static void put_boundary(sev_buf *out, sev_slice word, sev_slice label)
 
 void sev_pem_encode(sev_slice der, const char *label, sev_buf *out)
 {
-    sev_slice name = label_of(label);
+    sev_slice name = sev_literal(label);
     put_boundary(out, SEV_LIT("-----BEGIN "), name);
     for (size_t i = 0; i < der.len; i += PEM_LINE_BYTES) {
         sev_base64_encode(sev_slice_sub(der, i, PEM_LINE_BYTES), out);

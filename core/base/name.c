@@ -29,7 +29,7 @@ static bool any_component_walks(sev_slice name)
 
 bool sev_name_is_clean(sev_slice name)
 {
-    /* An empty name, and a slash at either end, have an empty component. */
+    /* REQ-REP-08. An empty name, and a slash at either end, have an empty component. */
     if (name.len == 0 || SEV_REFUSE_IF(any_component_walks(name)))
         return false;
     if (SEV_REFUSE_IF(name.len >= 2 && is_letter(name.ptr[0]) && name.ptr[1] == ':'))
@@ -42,6 +42,7 @@ bool sev_name_is_clean(sev_slice name)
         if (SEV_REFUSE_IF(c == 0xC2 && i + 1 < name.len && name.ptr[i + 1] < 0xA0))
             return false;
     }
+    /* REQ-REP-09: else two spellings of a name look alike and are compared apart. */
     if (SEV_REFUSE_IF(!sev_utf8_is_nfc(name)))
         return false;
     return true;

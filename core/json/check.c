@@ -135,12 +135,11 @@ static sev_err check_number(struct checker *c)
     uint64_t v = 0;
     while (is_digit(p, c->end) && p - first < INTEGER_DIGITS_MAX)
         v = v * 10 + (uint64_t)(*p++ - '0');
-    if (SEV_REFUSE_IF(p == first))
-        return SEV_E_JSON_NUMBER;
-    if (SEV_REFUSE_IF(*first == '0' && p - first > 1))
+    if (SEV_REFUSE_IF(p - first > 1 && *first == '0'))
         return SEV_E_JSON_NUMBER;
     if (SEV_REFUSE_IF(v > (uint64_t)SEV_JSON_INT_MAX || is_digit(p, c->end)))
         return SEV_E_JSON_NUMBER;
+    /* -0, and a sign without digits */
     if (SEV_REFUSE_IF(negative && v == 0))
         return SEV_E_JSON_NUMBER;
     if (SEV_REFUSE_IF(p < c->end && (*p == '.' || *p == 'e' || *p == 'E')))

@@ -1,4 +1,5 @@
 /* string - comparing and copying strings where they stand. SPDX-License-Identifier: MIT */
+#include "base/literal.h"
 #include "base/utf8.h"
 #include "json/rune.h"
 
@@ -38,10 +39,13 @@ bool sev_json_str_eq_slice(sev_json_str s, sev_slice plain)
 
 bool sev_json_str_is(sev_json_str s, const char *text)
 {
-    size_t n = 0;
-    while (text[n] != '\0')
-        n++;
-    return sev_json_str_eq_slice(s, sev_slice_of(text, n));
+    if (s.escaped)
+        return sev_json_str_eq_slice(s, sev_literal(text));
+    size_t i = 0;
+    for (; i < s.raw.len; i++)
+        if (text[i] == '\0' || (uint8_t)text[i] != s.raw.ptr[i])
+            return false;
+    return text[i] == '\0';
 }
 
 int sev_json_str_cmp(sev_json_str a, sev_json_str b)

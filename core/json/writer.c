@@ -1,5 +1,6 @@
 /* writer - one value in canonical order by construction. SPDX-License-Identifier: MIT */
 #include "base/check.h"
+#include "base/literal.h"
 #include "base/utf8.h"
 #include "json/escape.h"
 #include "json/rune.h"
@@ -183,28 +184,20 @@ sev_err sev_json_w_end(sev_json_writer *w)
     return w->err;
 }
 
-static sev_slice text_of(const char *name)
-{
-    size_t n = 0;
-    while (name[n] != '\0')
-        n++;
-    return sev_slice_of(name, n);
-}
-
 void sev_json_w_string_member(sev_json_writer *w, const char *name, sev_slice text)
 {
-    sev_json_w_name(w, text_of(name));
+    sev_json_w_name(w, sev_literal(name));
     sev_json_w_string(w, text);
 }
 
 void sev_json_w_integer_member(sev_json_writer *w, const char *name, int64_t value)
 {
-    sev_json_w_name(w, text_of(name));
+    sev_json_w_name(w, sev_literal(name));
     sev_json_w_integer(w, value);
 }
 
 void sev_json_w_bool_member(sev_json_writer *w, const char *name, bool value)
 {
-    sev_json_w_name(w, text_of(name));
+    sev_json_w_name(w, sev_literal(name));
     sev_json_w_bool(w, value);
 }

@@ -17,7 +17,7 @@
 /** Which canonical forms the checked bytes already have, byte for byte. */
 enum {
     SEV_CANON_OLPC = 1,  /**< sorted members, no blanks, only \" and \\ escaped */
-    SEV_CANON_ASCII = 2, /**< contracts/aktualizr.md 7.1: as OLPC but JSON escapes, non-ASCII as \uXXXX */
+    SEV_CANON_ASCII = 2, /**< contracts/aktualizr.md 7.1: JSON escapes, non-ASCII as \uXXXX */
     SEV_CANON_JCS = 4,   /**< RFC 8785, for the integers that we allow */
 };
 
@@ -87,7 +87,7 @@ void sev_json_array(sev_json *j);
 /** The next member of the object entered last: true and its name, its value stands next;
  *  or false: the object is left behind. The caller consumes each value before the next call. */
 bool sev_json_member(sev_json *j, sev_json_str *out_name);
-/** The next element of the array entered last: true, it stands next; or false: it is left behind. */
+/** The next element of the array entered last: true, it stands next; or false: left behind. */
 bool sev_json_element(sev_json *j);
 
 /** Consume a value of that kind. Another kind: SEV_E_MALFORMED, sticky; output untouched. */
@@ -120,10 +120,14 @@ size_t sev_json_str_len(sev_json_str s);
 /**
  * Write the canonical form of a checked value.
  *
- * OLPC never grows the text; ASCII at most doubles it (two bytes of UTF-8 become six... three-fold).
+ * OLPC never grows the text; ASCII and JCS at most make it three times as long (two bytes of UTF-8
+ * become \u00e9). Checks `value` again on the way, so an unchecked one gives that refusal; a value
+ * that has the form already is copied.
  *
- * @param form     exactly one SEV_CANON_* flag
- * @param scratch  sorts the members of objects: as for sev_json_check
+ * @param form     exactly one SEV_CANON_* flag, else SEV_E_BUG
+ * @param scratch  sorts the members of objects that are not in the form's order: one slot per
+ *                 member of all such objects that are open at one time
+ * @param out      appended to; untouched unless SEV_OK
  * @retval SEV_E_JSON_LIMIT  `out` or `scratch` is too small
  */
 SEV_MUST_USE sev_err sev_json_canonical(sev_slice value, unsigned form,
@@ -131,7 +135,8 @@ SEV_MUST_USE sev_err sev_json_canonical(sev_slice value, unsigned form,
 
 /** Are two checked values equal, whatever their order of members, blanks and escapes? Both sides
  *  may be empty slices (absent): equal only to each other. No memory is needed. Objects are
- *  compared member by member, so work is O(members^2) for objects out of order: give it small ones. */
+ *  compared member by member: where their orders differ, work is bytes x members, so give it small
+ *  ones. */
 bool sev_json_equal(sev_slice a, sev_slice b);
 
 /* ------------------------------------------------------------------ writer */
@@ -140,8 +145,10 @@ bool sev_json_equal(sev_slice a, sev_slice b);
  * Emits one JSON value into a bounded buffer, in canonical order by construction: a member that
  * does not come after its elder sister is our bug and sets SEV_E_BUG. Strings are written with
  * JSON escapes; what we emit is printable ASCII but for line feeds in PEM keys, so the result is
- * canonical in every form, those line feeds excepted.
- * Commas, colons and nesting are its business. The first error sticks.
+ * canonical in every form, those line feeds excepted. Other UTF-8 is written as it is.
+ * Commas, colons and nesting are its business. The first error sticks: SEV_E_BUG for calls that
+ * make no value, SEV_E_JSON_UTF8, _NUMBER, _DEPTH for what is not ours to write, SEV_E_JSON_LIMIT
+ * for want of room. After an error `out` holds a beginning that is good for nothing.
  */
 typedef struct sev_json_writer {
     sev_buf *out;
@@ -163,7 +170,8 @@ void sev_json_w_string(sev_json_writer *w, sev_slice text);
 void sev_json_w_integer(sev_json_writer *w, int64_t value);
 void sev_json_w_bool(sev_json_writer *w, bool value);
 void sev_json_w_null(sev_json_writer *w);
-/** Copy a value that is canonical already. */
+/** Copy a value that is canonical already, in any form: it is checked, and SEV_E_NOT_CANONICAL or
+ *  the reader's refusal is the sticky error. */
 void sev_json_w_raw(sev_json_writer *w, sev_slice canonical_value);
 /** SEV_OK if one whole value was written and it fits. */
 SEV_MUST_USE sev_err sev_json_w_end(sev_json_writer *w);

@@ -1,4 +1,5 @@
 /* text - hex, base64, PEM and RFC 3339 time: the small encodings that metadata is made of.
+ * Decoders append to `out`, SEV_E_JSON_LIMIT when it does not fit; encoders overflow it as usual.
  * SPDX-License-Identifier: MIT */
 #ifndef SECUREEV_TEXT_H
 #define SECUREEV_TEXT_H
@@ -16,7 +17,8 @@ void sev_base64_encode(sev_slice bytes, sev_buf *out);
 /** Strict: padding required, no blanks, unused bits zero. */
 SEV_MUST_USE sev_err sev_base64_decode(sev_slice text, sev_buf *out);
 
-/** The DER inside one "-----BEGIN label-----" block: line breaks and blanks around lines allowed. */
+/** The DER inside the one "-----BEGIN label-----" block that `text` is: line breaks and blanks
+ *  around lines allowed, nothing before, after or between. */
 SEV_MUST_USE sev_err sev_pem_decode(sev_slice text, const char *label, sev_buf *out);
 void sev_pem_encode(sev_slice der, const char *label, sev_buf *out);
 
@@ -37,13 +39,16 @@ bool sev_utf8_valid(sev_slice text);
 /** Valid UTF-8 in which every code point is certainly NFC (NFC_Quick_Check=Yes and in order). */
 bool sev_utf8_is_nfc(sev_slice text);
 /** May this name an image, that is: can it never leave its folder, is it NFC, not empty, without
- *  control characters, backslash, empty, "." or ".." component, leading or trailing slash, drive? */
+ *  control characters, backslash, empty, "." or ".." component, leading or trailing slash, drive?
+ *  Its length is the caller's business. */
 bool sev_name_is_clean(sev_slice name);
 
 /** Percent-encode all but A-Z a-z 0-9 _ . - ~ (and, if `keep_slash`, '/'); upper-case hex. */
 void sev_percent_encode(sev_slice text, bool keep_slash, sev_buf *out);
 
-/** TUF path pattern: '*' and '?' match within one component, nothing else is special. */
+/** TUF path pattern: '*' matches any code points and '?' one, both within one component between
+ *  slashes; nothing else is special. Case and bytes count. Work is bounded by the product of the
+ *  lengths. */
 bool sev_pattern_match(sev_slice pattern, sev_slice name);
 
 #endif

@@ -1,4 +1,6 @@
-/* Canonical forms and equality. */
+/* Canonical forms and equality. SPDX-License-Identifier: MIT */
+#include <stdlib.h>
+
 #include "secureev/json.h"
 #include "test.h"
 
@@ -51,4 +53,135 @@ TEST(json_equal__ignores_order_blanks_and_escapes_and_nothing_else)
     CHECK(!sev_json_equal(SEV_LIT("[1]"), SEV_LIT("{}")));
     CHECK(sev_json_equal(SEV_EMPTY, SEV_EMPTY));
     CHECK(!sev_json_equal(SEV_EMPTY, SEV_LIT("1")));
+}
+
+TEST(json_canonical__order_of_names__by_bytes_but_for_jcs)
+{
+    /* U+E000 and U+10000: UTF-8 puts the first one first, UTF-16 the second */
+    const char *doc = "{\"\\ud800\\udc00\":1,\"\\ue000\":2,\"a\":3,\"\":4}";
+    CHECK_TEXT(canonical(doc, SEV_CANON_OLPC),
+               "{\"\":4,\"a\":3,\"\xee\x80\x80\":2,\"\xf0\x90\x80\x80\":1}");
+    CHECK_TEXT(canonical(doc, SEV_CANON_ASCII),
+               "{\"\":4,\"a\":3,\"\\ue000\":2,\"\\ud800\\udc00\":1}");
+    CHECK_TEXT(canonical(doc, SEV_CANON_JCS),
+               "{\"\":4,\"a\":3,\"\xf0\x90\x80\x80\":1,\"\xee\x80\x80\":2}");
+}
+
+/* The example of RFC 8785 section 3.2.3, its number as an integer. */
+TEST(json_canonical__jcs__sorts_as_rfc_8785_shows)
+{
+    CHECK_TEXT(canonical("{\"\\u20ac\":\"Euro Sign\",\"\\r\":\"Carriage Return\","
+                         "\"\\ufb33\":\"Hebrew Letter Dalet With Dagesh\",\"1\":\"One\","
+                         "\"\\ud83d\\ude00\":\"Emoji: Grinning Face\",\"\\u0080\":\"Control\","
+                         "\"\\u00f6\":\"Latin Small Letter O With Diaeresis\"}",
+                         SEV_CANON_JCS),
+               "{\"\\r\":\"Carriage Return\",\"1\":\"One\",\"\xc2\x80\":\"Control\","
+               "\"\xc3\xb6\":\"Latin Small Letter O With Diaeresis\","
+               "\"\xe2\x82\xac\":\"Euro Sign\",\"\xf0\x9f\x98\x80\":\"Emoji: Grinning Face\","
+               "\"\xef\xac\xb3\":\"Hebrew Letter Dalet With Dagesh\"}");
+}
+
+/* contracts/aktualizr.md 7.1: this is what that client hashes and signs. */
+TEST(json_canonical__ascii__as_python_writes_it)
+{
+    CHECK_TEXT(
+        canonical("\"\\u0000\\u001f\\u007f\\u0080\\uffff\\udbff\\udfff\\u002f\"", SEV_CANON_ASCII),
+        "\"\\u0000\\u001f\x7f\\u0080\\uffff\\udbff\\udfff/\"");
+}
+
+/* A PEM key is why the forms differ: OLPC, which TUF signs, has raw line feeds. */
+TEST(json_canonical__olpc__line_feeds_stand_raw)
+{
+    CHECK_TEXT(canonical("{\"public\":\"-----BEGIN\\nA\\n\"}", SEV_CANON_OLPC),
+               "{\"public\":\"-----BEGIN\nA\n\"}");
+}
+
+TEST(json_canonical__no_such_form__our_bug)
+{
+    sev_buf out = sev_buf_of(memory, sizeof memory);
+    static const unsigned bad[] = {0, 3, 7, 8};
+    for (size_t i = 0; i < 4; i++)
+        CHECK_ERR(sev_json_canonical(SEV_LIT("1"), bad[i], scratch, &out), SEV_E_BUG);
+}
+
+TEST(json_canonical__unchecked_value__refused_as_the_check_does)
+{
+    sev_buf out = sev_buf_of(memory, sizeof memory);
+    CHECK_ERR(sev_json_canonical(SEV_LIT("{\"a\":1,\"a\":1}"), SEV_CANON_OLPC, scratch, &out),
+              SEV_E_JSON_DUPLICATE);
+    CHECK_ERR(sev_json_canonical(SEV_LIT("1.0"), SEV_CANON_OLPC, scratch, &out), SEV_E_JSON_NUMBER);
+    CHECK_ERR(sev_json_canonical(SEV_EMPTY, SEV_CANON_OLPC, scratch, &out), SEV_E_JSON_SYNTAX);
+    CHECK_EQ(out.len, 0);
+}
+
+TEST(json_canonical__room_of_every_size__limit_or_the_whole_and_never_beside_it)
+{
+    sev_slice doc = SEV_LIT("{ \"b\":[1,\"\\u00e9\\n\"], \"a\":{\"y\":true,\"x\":null} }");
+    sev_buf whole = sev_buf_of(memory, sizeof memory);
+    CHECK_OK(sev_json_canonical(doc, SEV_CANON_ASCII, scratch, &whole));
+    for (size_t room = 0; room <= whole.len + 1; room++) {
+        uint8_t *exact = malloc(room + 1);
+        sev_buf out = sev_buf_of(exact + 1, room);
+        sev_err e = sev_json_canonical(doc, SEV_CANON_ASCII, scratch, &out);
+        bool same = sev_slice_eq(sev_buf_slice(&out), sev_buf_slice(&whole));
+        size_t len = out.len;
+        free(exact);
+        CHECK_ERR(e, room < whole.len ? SEV_E_JSON_LIMIT : SEV_OK);
+        CHECK(room < whole.len ? len == 0 : same);
+    }
+}
+
+TEST(json_canonical__output_with_something_in_it__appended)
+{
+    sev_buf out = sev_buf_of(memory, sizeof memory);
+    sev_buf_put_byte(&out, '>');
+    CHECK_OK(sev_json_canonical(SEV_LIT("{\"b\":1,\"a\":2}"), SEV_CANON_OLPC, scratch, &out));
+    CHECK_OK(sev_json_canonical(SEV_LIT("3"), SEV_CANON_OLPC, scratch, &out));
+    CHECK_TEXT(sev_buf_slice(&out), ">{\"a\":2,\"b\":1}3");
+    out.overflow = true;
+    CHECK_ERR(sev_json_canonical(SEV_LIT("3"), SEV_CANON_OLPC, scratch, &out), SEV_E_JSON_LIMIT);
+}
+
+TEST(json_equal__pairs_that_differ__are_not_equal)
+{
+    static const char *const pairs[][2] = {
+        {"1", "2"},
+        {"1", "\"1\""},
+        {"true", "false"},
+        {"null", "false"},
+        {"\"a\"", "\"b\""},
+        {"\"a\"", "\"a\\u0000\""},
+        {"[]", "{}"},
+        {"[1,2]", "[2,1]"},
+        {"[1]", "[1,1]"},
+        {"[[]]", "[[],[]]"},
+        {"{\"a\":1}", "{\"a\":2}"},
+        {"{\"a\":1}", "{\"b\":1}"},
+        {"{\"a\":1}", "{}"},
+        {"{\"a\":1,\"b\":2,\"c\":3}", "{\"c\":3,\"a\":1}"},
+        {"{\"a\":1,\"b\":2}", "{\"c\":3,\"b\":2,\"a\":1}"},
+        {"{\"a\":{\"x\":[1,{\"y\":1}]},\"b\":1}", "{\"b\":1,\"a\":{\"x\":[1,{\"y\":2}]}}"},
+        {"{\"a\":1,\"b\":1}", "{\"b\":1,\"c\":1}"},
+    };
+    for (size_t i = 0; i < sizeof pairs / sizeof pairs[0]; i++)
+        for (size_t turn = 0; turn < 2; turn++) {
+            const char *a = pairs[i][turn], *b = pairs[i][1 - turn];
+            CHECK(!sev_json_equal(sev_slice_of(a, strlen(a)), sev_slice_of(b, strlen(b))));
+            CHECK(sev_json_equal(sev_slice_of(a, strlen(a)), sev_slice_of(a, strlen(a))));
+        }
+}
+
+TEST(json_equal__nested_and_out_of_order__equal)
+{
+    CHECK(sev_json_equal(SEV_LIT("{\"a\":{\"x\":1,\"y\":[{\"p\":1,\"q\":2}]},\"b\":3,\"c\":4}"),
+                         SEV_LIT("{\"c\":4,\"a\":{\"y\":[{\"q\":2,\"p\":1}],\"x\":1},\"b\":3}")));
+}
+
+TEST(json_equal__nested_deeper_than_we_accept__not_equal)
+{
+    static const char deep[] = "[[[[[[[[[[[[[[[[[1]]]]]]]]]]]]]]]]]";
+    CHECK(!sev_json_equal(SEV_LIT("[[[[[[[[[[[[[[[[[1]]]]]]]]]]]]]]]]]"),
+                          sev_slice_of(deep, sizeof deep - 1)));
+    CHECK(sev_json_equal(SEV_LIT("[[[[[[[[[[[[[[[[1]]]]]]]]]]]]]]]]"),
+                         sev_slice_of(deep + 1, sizeof deep - 3)));
 }
