@@ -227,10 +227,7 @@ static void bring_image(struct cycle *y, const struct sev_client_want *want)
         sev_client_failed(y->client, e);
         return;
     }
-    if (strncmp(want->image_url, "http://", 7) == 0 || strncmp(want->image_url, "https://", 8) == 0)
-        cli_text_put(&url, want->image_url, strlen(want->image_url));
-    else
-        repository_host_url(y->urls[y->images_index].ptr, want->image_url, &url);
+    repository_host_url(y->urls[y->images_index].ptr, want->image_url, &url);
     cli_text_free(&y->detail);
     if (url.failed)
         e = SEV_E_MEMORY;
@@ -369,6 +366,10 @@ static int report(struct cycle *y)
         else
             cli_print(y->cli, "verified, in %s:\n%.*s", y->out, (int)y->names.len, y->names.ptr);
         return 0;
+    }
+    if (c->about_image != NULL) {
+        cli_text_printf(&y->detail, "%simage ", y->detail.len != 0 ? "; " : "");
+        cli_text_put(&y->detail, c->about_image->name, c->about_image->name_len);
     }
     if (c->has_numbers)
         cli_text_printf(&y->detail, "%strusted so far: %lld, offered: %lld",

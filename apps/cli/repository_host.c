@@ -69,11 +69,6 @@ sev_err repository_host_serve(const struct repository_host *h, const struct sev_
     case SEV_WANT_STORE:
         e = sev_file_replace(h->fs, path, want->bytes, 0644);
         break;
-    case SEV_WANT_REMOVE:
-        e = sev_file_remove(h->fs, path);
-        if (e == SEV_E_NOT_FOUND)
-            return SEV_OK;
-        break;
     default:
         return SEV_E_BUG;
     }

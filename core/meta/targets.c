@@ -77,8 +77,7 @@ static sev_err parse_custom(sev_slice custom, struct sev_target *t)
             sev_json_skip(&j, &t->match);
         else if (sev_json_str_is(name, "encryption"))
             sev_json_skip(&j, &t->encryption);
-        else if (sev_json_str_is(name, "uri") && sev_json_peek(&j) == SEV_JSON_STRING)
-            sev_json_string(&j, &t->uri);
+
         else
             sev_json_skip(&j, NULL);
     }

@@ -269,12 +269,6 @@ static bool step_verdict(struct sev_client *c, struct sev_client_want *out)
 
 /* ------------------------------------------------------------------ images */
 
-static bool is_absolute(sev_slice url)
-{
-    return (url.len > 7 && memcmp(url.ptr, "http://", 7) == 0) ||
-           (url.len > 8 && memcmp(url.ptr, "https://", 8) == 0);
-}
-
 /* targets/DIR/HASH.FILE: the hash stands before the last component. REQ-REP-07 REQ-ECU-12 */
 static void native_url(const struct sev_image *image, sev_buf *out)
 {
@@ -292,16 +286,9 @@ static void native_url(const struct sev_image *image, sev_buf *out)
     sev_percent_encode(sev_slice_sub(name, last, name.len), true, out);
 }
 
+/* Contract 4; its custom.uri is not followed: the caller says where images come from. */
 static void aktualizr_url(const struct sev_image *image, sev_buf *out)
 {
-    uint8_t plain[SEV_URL_BYTES_MAX];
-    sev_buf uri = sev_buf_of(plain, sizeof plain);
-    if (image->uri.raw.ptr != NULL && sev_json_str_copy(image->uri, &uri) == SEV_OK &&
-        is_absolute(sev_buf_slice(&uri)) &&
-        !sev_slice_eq(sev_buf_slice(&uri), SEV_LIT("https://example.com/"))) {
-        sev_buf_put_slice(out, sev_buf_slice(&uri));
-        return;
-    }
     sev_buf_put(out, "targets/", 8);
     sev_percent_encode(sev_slice_of(image->name, image->name_len), true, out);
 }
@@ -328,9 +315,8 @@ static bool step_image(struct sev_client *c, struct sev_client_want *out)
     out->image_name = sev_slice_of(image->name, image->name_len);
     out->image_length = image->target.length;
     memcpy(c->repository, "images", 7);
-    size_t n = image->name_len < sizeof c->role - 1 ? image->name_len : sizeof c->role - 1;
-    memcpy(c->role, image->name, n);
-    c->role[n] = '\0';
+    c->role[0] = '\0';
+    c->about_image = image;
     c->received = 0;
     sev_sha256_init(&c->sha256);
     sev_sha512_init(&c->sha512);

@@ -153,14 +153,14 @@ static sev_err check_entry(const struct sev_client *c, const struct sev_targets 
         sev_json_str_copy(target->name, &name) == SEV_OK && sev_name_is_clean(sev_buf_slice(&name));
     if (SEV_REFUSE_IF(!clean)) /* REQ-REP-08 */
         return SEV_E_BAD_NAME;
+    /* The Director says which ECU; which hardware an image is for is not its word to give. */
+    if (SEV_REFUSE_IF(target->hardware_ids.len != 0))
+        return SEV_E_MALFORMED;
     if (!is_native(c)) {
         if (target->ecu_identifiers.len == 0)
             return SEV_OK; /* contract 8.3: ignored */
         return check_ecus(c, t, target, NULL, ecu_count);
     }
-    /* The Director says which ECU; which hardware an image is for is not its word to give. */
-    if (SEV_REFUSE_IF(target->hardware_ids.len != 0))
-        return SEV_E_MALFORMED;
     if (SEV_REFUSE_IF(target->ecu_identifiers.len == 0)) /* REQ-MET-12 */
         return SEV_E_MALFORMED;
     struct sev_match match;
@@ -174,24 +174,45 @@ static sev_err check_entry(const struct sev_client *c, const struct sev_targets 
     return e;
 }
 
+/* How often a serial stands in all groups. */
+static uint32_t times_grouped(sev_slice groups, sev_json_str serial)
+{
+    uint32_t count = 0;
+    sev_json j = sev_json_at(groups);
+    sev_json_array(&j);
+    while (sev_json_element(&j)) {
+        sev_json_array(&j);
+        while (sev_json_element(&j)) {
+            sev_json_str other;
+            sev_json_string(&j, &other);
+            count += j.err == SEV_OK && sev_json_str_eq(serial, other);
+        }
+    }
+    return count;
+}
+
 /* Groups name ECUs of this file, each once. A serial that is not assigned anything is an image
  * that somebody left out. */
 static sev_err check_bundle(sev_slice bundle, const struct sev_targets *t)
 {
     sev_slice groups = sev_json_get(bundle, "groups");
     sev_json j = sev_json_at(groups);
-    uint32_t count = 0;
+    uint32_t members = 0;
     if (groups.len == 0)
         return SEV_OK;
     sev_json_array(&j);
     while (sev_json_element(&j)) {
-        if (SEV_REFUSE_IF(++count > SEV_GROUPS_MAX))
-            return SEV_E_JSON_LIMIT;
         sev_json_array(&j);
         while (sev_json_element(&j)) {
             sev_json_str serial;
             sev_json_string(&j, &serial);
-            if (j.err == SEV_OK && SEV_REFUSE_IF(times_named(t, serial) != 1))
+            if (j.err != SEV_OK)
+                break;
+            if (SEV_REFUSE_IF(++members > SEV_ECUS_MAX))
+                return SEV_E_JSON_LIMIT;
+            if (SEV_REFUSE_IF(times_named(t, serial) != 1))
+                return SEV_E_BUNDLE;
+            if (SEV_REFUSE_IF(times_grouped(groups, serial) != 1))
                 return SEV_E_BUNDLE;
         }
     }
@@ -283,7 +304,6 @@ static sev_err add_image(struct sev_client *c, const struct sev_target *target)
     struct sev_image *image = &c->images[c->image_count];
     memset(image, 0, sizeof *image);
     image->target = *target;
-    image->uri = target->uri;
     sev_buf name = sev_buf_of(image->name, sizeof image->name);
     sev_err e = sev_json_str_copy(target->name, &name);
     if (e != SEV_OK)
@@ -412,11 +432,9 @@ void sev_plan_judge(struct sev_client *c, uint32_t r, struct sev_image *image,
         image->withdrawn_at |= bit;
     else if (!agrees(c, &image->listing, &w->listing))
         image->differs_at |= bit;
-    if (image->uri.raw.ptr == NULL && w->found)
-        image->uri = w->listing.uri;
 }
 
-static void about(struct sev_client *c, uint32_t bits, const struct sev_image *image)
+static void about(struct sev_client *c, uint32_t bits, uint32_t image)
 {
     for (uint32_t r = 0; r < c->config.map->count; r++) {
         if ((bits & 1u << r) == 0)
@@ -426,9 +444,8 @@ static void about(struct sev_client *c, uint32_t bits, const struct sev_image *i
         c->repository[name.len] = '\0';
         break;
     }
-    size_t n = image->name_len < sizeof c->role - 1 ? image->name_len : sizeof c->role - 1;
-    memcpy(c->role, image->name, n);
-    c->role[n] = '\0';
+    memcpy(c->role, "targets", 8);
+    c->about_image = &c->images[image];
 }
 
 /* After all have been asked. A regulator that has not spoken is no attack, but only if nobody
@@ -443,7 +460,7 @@ sev_err sev_plan_verdict(struct sev_client *c)
         const struct sev_image *image = &c->images[i];
         uint32_t against = (image->differs_at | (image->absent_at & ~regulator)) & image->needs;
         if (SEV_REFUSE_IF(against != 0)) {
-            about(c, against, image);
+            about(c, against, i);
             return SEV_E_DISAGREE;
         }
     }
@@ -451,7 +468,7 @@ sev_err sev_plan_verdict(struct sev_client *c)
         const struct sev_image *image = &c->images[i];
         uint32_t silent = (image->absent_at | image->withdrawn_at) & image->needs;
         if (SEV_REFUSE_IF(silent != 0)) {
-            about(c, silent, image);
+            about(c, silent, i);
             return SEV_E_NOT_ATTESTED;
         }
     }

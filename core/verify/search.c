@@ -40,7 +40,7 @@ static sev_err digest_of_match(sev_slice match, struct sev_arena *arena,
 sev_err sev_listing_of(const struct sev_target *t, sev_slice role, sev_slice hardware_id,
                        struct sev_arena *arena, struct sev_listing *out)
 {
-    struct sev_listing l = {.length = t->length, .hashes = t->hashes, .uri = t->uri};
+    struct sev_listing l = {.length = t->length, .hashes = t->hashes};
     if (role.len > sizeof l.role)
         return SEV_E_BAD_NAME;
     memcpy(l.role, role.ptr, role.len);
@@ -187,6 +187,7 @@ static bool enter(struct sev_walk *w)
     if (SEV_REFUSE_IF(w->depth > SEV_DELEGATION_DEPTH_MAX))
         return sev_walk_refuse(w, SEV_E_DELEGATION_LIMIT);
     short_digest(sev_buf_slice(&b), w->seen[w->visited++]);
+    memset(&w->stored_role, 0, sizeof w->stored_role);
     struct sev_walk_frame *f = &w->frames[w->depth];
     memset(f, 0, sizeof *f);
     memcpy(f->role, role, b.len);
@@ -313,6 +314,9 @@ static sev_err judge_role(struct sev_walk *w, const struct sev_doc *doc,
         return e;
     if (SEV_REFUSE_IF(t->common.version != w->role_info.version))
         return SEV_E_META_MISMATCH;
+    e = sev_walk_check_floor(&w->stored_role, t->common.version, doc);
+    if (e != SEV_OK)
+        return e;
     if (SEV_REFUSE_IF(sev_walk_expired(w, &t->common)))
         return SEV_E_EXPIRED;
     return SEV_OK;
@@ -320,7 +324,7 @@ static sev_err judge_role(struct sev_walk *w, const struct sev_doc *doc,
 
 bool sev_search_want_load(struct sev_walk *w, struct sev_want *out)
 {
-    sev_walk_file_of(name_of(top(w)), out->file);
+    sev_walk_file_of(w, name_of(top(w)), out->file);
     return sev_walk_want_bytes(w, out, SEV_WANT_LOAD, SEV_TARGETS_BYTES_MAX);
 }
 
@@ -329,11 +333,19 @@ void sev_search_got_load(struct sev_walk *w, sev_slice bytes)
     struct sev_doc doc;
     struct sev_walk_frame *f = top(w);
     w->state = STATE_ROLE_FETCH;
-    bool is_the_one = sev_walk_fits(w, &w->role_info, bytes) &&
-                      sev_doc_open(&doc, bytes, w->config.profile, w->arena) == SEV_OK &&
-                      sev_targets_parse(&doc, &f->targets) == SEV_OK &&
-                      f->targets.common.version == w->role_info.version;
+    if (sev_doc_open(&doc, bytes, w->config.profile, w->arena) != SEV_OK ||
+        sev_targets_parse(&doc, &f->targets) != SEV_OK) {
+        sev_arena_back(w->arena, w->mark);
+        return;
+    }
+    int64_t version = f->targets.common.version;
+    bool is_the_one = version == w->role_info.version && sev_walk_fits(w, &w->role_info, bytes);
     if (!is_the_one) {
+        /* A floor, as long as the delegator has not changed its keys. ALG-6.4, P-d */
+        w->stored_role.present =
+            !is_tuf(w) && sev_quorum_check(w->config.crypto, keys_of_top(w), &doc, NULL) == SEV_OK;
+        w->stored_role.version = version;
+        memcpy(w->stored_role.sha256, doc.sha256, sizeof doc.sha256);
         sev_arena_back(w->arena, w->mark);
         return;
     }
@@ -392,7 +404,7 @@ void sev_search_got_fetch(struct sev_walk *w, sev_slice bytes)
 
 bool sev_search_want_store(struct sev_walk *w, struct sev_want *out)
 {
-    sev_walk_file_of(name_of(top(w)), out->file);
+    sev_walk_file_of(w, name_of(top(w)), out->file);
     return sev_walk_want_store(w, out, w->incoming);
 }
 

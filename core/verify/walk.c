@@ -50,7 +50,7 @@ bool sev_walk_want_bytes(struct sev_walk *w, struct sev_want *out, sev_want_kind
     w->dest_max = max < left ? max : left;
     w->short_of_memory = left < max;
     w->dest = sev_arena_take(w->arena, w->dest_max);
-    if (w->dest == NULL || w->dest_max == 0)
+    if (w->dest == NULL || (w->short_of_memory && w->dest_max == 0))
         return sev_walk_refuse(w, SEV_E_MEMORY);
     out->kind = kind;
     out->dest = w->dest;
@@ -66,23 +66,22 @@ bool sev_walk_want_store(struct sev_walk *w, struct sev_want *out, sev_slice byt
     return true;
 }
 
-static bool want_remove(struct sev_want *out, const char *file)
-{
-    out->kind = SEV_WANT_REMOVE;
-    put_text(out->file, sizeof out->file, file);
-    return true;
-}
-
 static bool want_load(struct sev_walk *w, struct sev_want *out, const char *file, size_t max)
 {
     put_text(out->file, sizeof out->file, file);
     return sev_walk_want_bytes(w, out, SEV_WANT_LOAD, max);
 }
 
-void sev_walk_file_of(sev_slice role, char out[SEV_FILE_NAME_MAX + 1])
+/* A delegated file's floor falls with the snapshot keys (P-d): so its stored name carries their
+ * digest, and what was accepted under other keys is simply not found. */
+void sev_walk_file_of(const struct sev_walk *w, sev_slice role, char out[SEV_FILE_NAME_MAX + 1])
 {
     sev_buf b = sev_buf_of(out, SEV_FILE_NAME_MAX);
     sev_percent_encode(role, false, &b);
+    if (w->config.profile != SEV_PROFILE_TUF) {
+        sev_buf_put_byte(&b, '.');
+        sev_hex_encode(sev_slice_of(w->trusted_under[1], 8), &b);
+    }
     sev_buf_put(&b, ".json", 5);
     out[b.len] = '\0';
 }
@@ -151,26 +150,29 @@ bool sev_walk_expired(const struct sev_walk *w, const struct sev_common *common)
     return w->config.now >= common->expires; /* REQ-VER-20: now == expires is expired */
 }
 
-static struct sev_baseline baseline_of(sev_slice bytes, int64_t version)
+static struct sev_baseline baseline_of(const struct sev_doc *doc, int64_t version)
 {
     struct sev_baseline b = {.present = true, .version = version};
-    sev_sha256(bytes, b.sha256);
+    memcpy(b.sha256, doc->sha256, sizeof b.sha256);
     return b;
 }
 
-/* Versions never fall, and a version never names two files. ALG-3.3 ALG-6.4 ATK-14 */
-static sev_err check_floor(const struct sev_baseline *stored, int64_t version, sev_slice bytes)
+/* What is compared is what was signed: the same statement under another signature or with other
+ * blanks is the same file, or whoever can touch the bytes in transit could wedge a vehicle. */
+static bool is_stored_one(const struct sev_baseline *stored, const struct sev_doc *doc)
+{
+    return stored->present && memcmp(doc->sha256, stored->sha256, sizeof stored->sha256) == 0;
+}
+
+sev_err sev_walk_check_floor(const struct sev_baseline *stored, int64_t version,
+                             const struct sev_doc *doc)
 {
     if (!stored->present)
         return SEV_OK;
     if (SEV_REFUSE_IF(version < stored->version))
         return SEV_E_VERSION_ROLLBACK;
-    if (version == stored->version) {
-        uint8_t digest[SEV_SHA256_BYTES];
-        sev_sha256(bytes, digest);
-        if (SEV_REFUSE_IF(memcmp(digest, stored->sha256, sizeof digest) != 0))
-            return SEV_E_EQUIVOCATION;
-    }
+    if (SEV_REFUSE_IF(version == stored->version && !is_stored_one(stored, doc)))
+        return SEV_E_EQUIVOCATION;
     return SEV_OK;
 }
 
@@ -184,6 +186,11 @@ static sev_err call_before_version(struct sev_walk *w, enum sev_top_role role,
 static sev_err quorum(struct sev_walk *w, enum sev_top_role role, const struct sev_doc *doc)
 {
     return sev_quorum_check(w->config.crypto, &w->root.roles[role], doc, NULL);
+}
+
+static size_t targets_max(const struct sev_walk *w)
+{
+    return w->config.director ? SEV_DIRECTOR_TARGETS_BYTES_MAX : SEV_TARGETS_BYTES_MAX;
 }
 
 /* -------------------------------------------------------------------- root */
@@ -237,7 +244,8 @@ static void no_root(struct sev_walk *w, sev_slice nothing)
 }
 
 /* The tag remembers under which role keys the stored files were accepted, so that a crash between
- * a new root and the deletions that it asks for loses nothing. ALG-2.4 */
+ * a new root and what follows from it loses nothing; and which stored files set no floor any more.
+ * ALG-2.4 */
 static bool want_tag_load(struct sev_walk *w, struct sev_want *out)
 {
     return want_load(w, out, TAG_FILE, sizeof w->tag);
@@ -246,11 +254,12 @@ static bool want_tag_load(struct sev_walk *w, struct sev_want *out)
 static void got_tag_load(struct sev_walk *w, sev_slice bytes)
 {
     if (bytes.len == sizeof w->tag) {
-        memcpy(w->tag, bytes.ptr, sizeof w->tag);
-        w->has_tag = true;
+        memcpy(&w->tag, bytes.ptr, sizeof w->tag);
+        w->state = STATE_ROOT_FETCH;
+    } else {
+        w->state = STATE_TAG_FIRST;
     }
     sev_arena_back(w->arena, w->mark);
-    w->state = w->has_tag ? STATE_ROOT_FETCH : STATE_TAG_FIRST;
 }
 
 static void no_tag(struct sev_walk *w, sev_slice nothing)
@@ -258,17 +267,16 @@ static void no_tag(struct sev_walk *w, sev_slice nothing)
     got_tag_load(w, nothing);
 }
 
-static bool want_tag_first(struct sev_walk *w, struct sev_want *out)
+static bool want_tag_store(struct sev_walk *w, struct sev_want *out)
 {
-    memcpy(w->tag, w->trusted_under, sizeof w->tag);
+    memcpy(w->tag.keys, w->trusted_under, sizeof w->tag.keys);
     put_text(out->file, sizeof out->file, TAG_FILE);
-    return sev_walk_want_store(w, out, sev_slice_of(w->tag, sizeof w->tag));
+    return sev_walk_want_store(w, out, sev_slice_of(&w->tag, sizeof w->tag));
 }
 
 static void got_tag_first(struct sev_walk *w, sev_slice nothing)
 {
     (void)nothing;
-    w->has_tag = true;
     w->state = STATE_ROOT_FETCH;
 }
 
@@ -335,7 +343,7 @@ static void got_root_store(struct sev_walk *w, sev_slice nothing)
 
 static bool changed(const struct sev_walk *w, int i)
 {
-    return memcmp(w->trusted_under[i], w->tag + i * SEV_SHA256_BYTES, SEV_SHA256_BYTES) != 0;
+    return memcmp(w->trusted_under[i], w->tag.keys[i], SEV_SHA256_BYTES) != 0;
 }
 
 static bool judge_root(struct sev_walk *w, struct sev_want *out)
@@ -345,61 +353,70 @@ static bool judge_root(struct sev_walk *w, struct sev_want *out)
     /* Only the last root must be fresh; it stays stored either way. REQ-VER-15 */
     if (SEV_REFUSE_IF(sev_walk_expired(w, &w->root.common)))
         return sev_walk_refuse(w, SEV_E_EXPIRED);
-    bool tag_is_current = w->config.profile == SEV_PROFILE_TUF ||
-                          memcmp(w->tag, w->trusted_under, sizeof w->tag) == 0;
-    w->state = tag_is_current ? STATE_TIMESTAMP_LOAD : STATE_FORGET_TIMESTAMP;
+    bool rotated =
+        w->config.profile != SEV_PROFILE_TUF && (changed(w, 0) || changed(w, 1) || changed(w, 2));
+    w->state = rotated ? STATE_FORGET_TIMESTAMP : STATE_TIMESTAMP_LOAD;
     return false;
 }
 
 /* Fast-forward recovery: what keys that are gone have signed sets no floor any more. Only what
- * those keys signed, or a rotation would open a window for rollback. REQ-VER-16, P-c */
-static bool want_forget_timestamp(struct sev_walk *w, struct sev_want *out)
+ * those keys signed, or a rotation would open a window for rollback. The file itself stays until
+ * a good one takes its place. REQ-VER-16, P-c */
+static bool want_forgotten(struct sev_walk *w, struct sev_want *out, bool forget, const char *file,
+                           size_t max, int next)
 {
-    if (changed(w, 0) || changed(w, 1))
-        return want_remove(out, "timestamp.json");
-    w->state = STATE_FORGET_SNAPSHOT;
+    if (forget)
+        return want_load(w, out, file, max);
+    w->state = next;
     return false;
 }
 
-static void got_forget_timestamp(struct sev_walk *w, sev_slice nothing)
+static void forget(struct sev_walk *w, sev_slice bytes, int i, int next)
 {
-    (void)nothing;
-    w->state = STATE_FORGET_SNAPSHOT;
+    struct sev_doc doc;
+    memset(w->tag.forgotten[i], 0, SEV_SHA256_BYTES);
+    if (bytes.len != 0 && sev_doc_open(&doc, bytes, w->config.profile, w->arena) == SEV_OK)
+        memcpy(w->tag.forgotten[i], doc.sha256, SEV_SHA256_BYTES);
+    sev_arena_back(w->arena, w->mark);
+    w->state = next;
+}
+
+static bool is_forgotten(const struct sev_walk *w, int i, const struct sev_doc *doc)
+{
+    return memcmp(w->tag.forgotten[i], doc->sha256, SEV_SHA256_BYTES) == 0;
+}
+
+static bool want_forget_timestamp(struct sev_walk *w, struct sev_want *out)
+{
+    return want_forgotten(w, out, changed(w, 0) || changed(w, 1), "timestamp.json",
+                          SEV_TIMESTAMP_BYTES_MAX, STATE_FORGET_SNAPSHOT);
+}
+
+static void got_forget_timestamp(struct sev_walk *w, sev_slice bytes)
+{
+    forget(w, bytes, 0, STATE_FORGET_SNAPSHOT);
 }
 
 static bool want_forget_snapshot(struct sev_walk *w, struct sev_want *out)
 {
-    if (changed(w, 0) || changed(w, 1))
-        return want_remove(out, "snapshot.json");
-    w->state = STATE_FORGET_TARGETS;
-    return false;
+    return want_forgotten(w, out, changed(w, 0) || changed(w, 1), "snapshot.json",
+                          SEV_SNAPSHOT_BYTES_MAX, STATE_FORGET_TARGETS);
 }
 
-static void got_forget_snapshot(struct sev_walk *w, sev_slice nothing)
+static void got_forget_snapshot(struct sev_walk *w, sev_slice bytes)
 {
-    (void)nothing;
-    w->state = STATE_FORGET_TARGETS;
+    forget(w, bytes, 1, STATE_FORGET_TARGETS);
 }
 
 static bool want_forget_targets(struct sev_walk *w, struct sev_want *out)
 {
-    if (changed(w, 1) || changed(w, 2))
-        return want_remove(out, "targets.json");
-    w->state = STATE_TAG_STORE;
-    return false;
+    return want_forgotten(w, out, changed(w, 1) || changed(w, 2), "targets.json", targets_max(w),
+                          STATE_TAG_STORE);
 }
 
-static void got_forget_targets(struct sev_walk *w, sev_slice nothing)
+static void got_forget_targets(struct sev_walk *w, sev_slice bytes)
 {
-    (void)nothing;
-    w->state = STATE_TAG_STORE;
-}
-
-static bool want_tag_store(struct sev_walk *w, struct sev_want *out)
-{
-    memcpy(w->tag, w->trusted_under, sizeof w->tag);
-    put_text(out->file, sizeof out->file, TAG_FILE);
-    return sev_walk_want_store(w, out, sev_slice_of(w->tag, sizeof w->tag));
+    forget(w, bytes, 2, STATE_TAG_STORE);
 }
 
 static void got_tag_store(struct sev_walk *w, sev_slice nothing)
@@ -431,8 +448,9 @@ static void got_timestamp_load(struct sev_walk *w, sev_slice bytes)
     struct sev_doc doc;
     struct sev_timestamp t;
     if (sev_doc_open(&doc, bytes, w->config.profile, w->arena) == SEV_OK &&
-        sev_timestamp_parse(&doc, &t) == SEV_OK && quorum(w, SEV_ROLE_TIMESTAMP, &doc) == SEV_OK) {
-        w->stored_timestamp = baseline_of(bytes, t.common.version);
+        sev_timestamp_parse(&doc, &t) == SEV_OK && quorum(w, SEV_ROLE_TIMESTAMP, &doc) == SEV_OK &&
+        !is_forgotten(w, 0, &doc)) {
+        w->stored_timestamp = baseline_of(&doc, t.common.version);
         w->stored_timestamp_info = t.snapshot;
     }
     sev_arena_back(w->arena, w->mark);
@@ -467,7 +485,7 @@ static sev_err judge_timestamp(struct sev_walk *w, const struct sev_doc *doc,
     w->expected = w->stored_timestamp.version;
     w->actual = t->common.version;
     w->has_numbers = w->stored_timestamp.present;
-    e = check_floor(&w->stored_timestamp, t->common.version, doc->bytes);
+    e = sev_walk_check_floor(&w->stored_timestamp, t->common.version, doc);
     if (e != SEV_OK)
         return e;
     w->expected = w->stored_timestamp_info.version;
@@ -480,6 +498,13 @@ static sev_err judge_timestamp(struct sev_walk *w, const struct sev_doc *doc,
     if (SEV_REFUSE_IF(sev_walk_expired(w, &t->common)))
         return SEV_E_EXPIRED;
     return SEV_OK;
+}
+
+static void got_timestamp_store(struct sev_walk *w, sev_slice nothing)
+{
+    (void)nothing;
+    sev_arena_back(w->arena, w->mark);
+    w->state = STATE_SNAPSHOT_LOAD;
 }
 
 static void got_timestamp_fetch(struct sev_walk *w, sev_slice bytes)
@@ -505,20 +530,16 @@ static void got_timestamp_fetch(struct sev_walk *w, sev_slice bytes)
     }
     w->snapshot_info = t.snapshot;
     w->incoming = bytes;
-    w->state = w->config.partial ? STATE_SNAPSHOT_FETCH : STATE_TIMESTAMP_STORE;
+    if (is_stored_one(&w->stored_timestamp, &doc))
+        got_timestamp_store(w, SEV_EMPTY);
+    else
+        w->state = w->config.partial ? STATE_SNAPSHOT_FETCH : STATE_TIMESTAMP_STORE;
 }
 
 static bool want_timestamp_store(struct sev_walk *w, struct sev_want *out)
 {
     put_text(out->file, sizeof out->file, "timestamp.json");
     return sev_walk_want_store(w, out, w->incoming);
-}
-
-static void got_timestamp_store(struct sev_walk *w, sev_slice nothing)
-{
-    (void)nothing;
-    sev_arena_back(w->arena, w->mark);
-    w->state = STATE_SNAPSHOT_LOAD;
 }
 
 /* ---------------------------------------------------------------- snapshot */
@@ -552,7 +573,7 @@ static void got_snapshot_load(struct sev_walk *w, sev_slice bytes)
     }
     w->stored_snapshot_doc = doc;
     w->stored_snapshot = s;
-    w->has_stored_snapshot = true;
+    w->has_stored_snapshot = !is_forgotten(w, 1, &doc);
     bool is_the_one =
         s.common.version == w->snapshot_info.version && sev_walk_fits(w, &w->snapshot_info, bytes);
     if (!is_the_one) {
@@ -598,9 +619,9 @@ static sev_err judge_snapshot(struct sev_walk *w, const struct sev_doc *doc,
         return SEV_E_META_MISMATCH;
     if (w->has_stored_snapshot) {
         struct sev_baseline stored =
-            baseline_of(w->stored_snapshot_doc.bytes, w->stored_snapshot.common.version);
+            baseline_of(&w->stored_snapshot_doc, w->stored_snapshot.common.version);
         stored.present = w->config.profile != SEV_PROFILE_TUF || s->common.version < stored.version;
-        e = check_floor(&stored, s->common.version, doc->bytes);
+        e = sev_walk_check_floor(&stored, s->common.version, doc);
         if (e == SEV_OK)
             e = sev_snapshot_follows(&w->stored_snapshot, s, w->config.profile);
         if (e != SEV_OK)
@@ -650,11 +671,6 @@ static void got_snapshot_store(struct sev_walk *w, sev_slice nothing)
 
 /* ----------------------------------------------------------------- targets */
 
-static size_t targets_max(const struct sev_walk *w)
-{
-    return w->config.director ? SEV_DIRECTOR_TARGETS_BYTES_MAX : SEV_TARGETS_BYTES_MAX;
-}
-
 static bool want_targets_load(struct sev_walk *w, struct sev_want *out)
 {
     sev_walk_about(w, SEV_LIT("targets"));
@@ -678,7 +694,7 @@ static sev_err judge_targets(struct sev_walk *w, const struct sev_doc *doc,
         w->expected = w->stored_targets.version;
         w->actual = t->common.version;
         w->has_numbers = w->stored_targets.present;
-        e = check_floor(&w->stored_targets, t->common.version, doc->bytes);
+        e = sev_walk_check_floor(&w->stored_targets, t->common.version, doc);
         if (e != SEV_OK)
             return e;
         w->has_numbers = false;
@@ -699,7 +715,8 @@ static void got_targets_load(struct sev_walk *w, sev_slice bytes)
         sev_arena_back(w->arena, w->mark);
         return;
     }
-    w->stored_targets = baseline_of(bytes, t.common.version);
+    w->stored_targets = baseline_of(&doc, t.common.version);
+    w->stored_targets.present = !is_forgotten(w, 2, &doc);
     bool is_the_one = !w->config.partial && t.common.version == w->targets_info.version &&
                       sev_walk_fits(w, &w->targets_info, bytes);
     if (!is_the_one || quorum(w, SEV_ROLE_TARGETS, &doc) != SEV_OK) {
@@ -731,6 +748,13 @@ static bool want_targets_fetch(struct sev_walk *w, struct sev_want *out)
                       announced(&w->targets_info, targets_max(w)));
 }
 
+static void got_targets_store(struct sev_walk *w, sev_slice nothing)
+{
+    (void)nothing;
+    w->refreshed = true;
+    w->state = STATE_OVER;
+}
+
 static void got_targets_fetch(struct sev_walk *w, sev_slice bytes)
 {
     struct sev_doc doc;
@@ -750,20 +774,16 @@ static void got_targets_fetch(struct sev_walk *w, sev_slice bytes)
     }
     w->targets_doc = doc;
     w->incoming = bytes;
-    w->state = STATE_TARGETS_STORE;
+    if (is_stored_one(&w->stored_targets, &doc))
+        got_targets_store(w, SEV_EMPTY);
+    else
+        w->state = STATE_TARGETS_STORE;
 }
 
 static bool want_targets_store(struct sev_walk *w, struct sev_want *out)
 {
     put_text(out->file, sizeof out->file, "targets.json");
     return sev_walk_want_store(w, out, w->incoming);
-}
-
-static void got_targets_store(struct sev_walk *w, sev_slice nothing)
-{
-    (void)nothing;
-    w->refreshed = true;
-    w->state = STATE_OVER;
 }
 
 /* ----------------------------------------------------------------- machine */

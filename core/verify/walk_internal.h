@@ -10,7 +10,7 @@
 #define SEV_WALK_STATES(X)                                                                         \
     X(ROOT_LOAD, want_root_load, got_root_load, no_root)                                           \
     X(TAG_LOAD, want_tag_load, got_tag_load, no_tag)                                               \
-    X(TAG_FIRST, want_tag_first, got_tag_first, NULL)                                              \
+    X(TAG_FIRST, want_tag_store, got_tag_first, NULL)                                              \
     X(ROOT_FETCH, want_root_fetch, got_root_fetch, no_more_roots)                                  \
     X(ROOT_STORE, want_root_store, got_root_store, NULL)                                           \
     X(ROOT_DONE, judge_root, NULL, NULL)                                                           \
@@ -50,12 +50,15 @@ bool sev_walk_want_bytes(struct sev_walk *w, struct sev_want *out, sev_want_kind
 bool sev_walk_want_store(struct sev_walk *w, struct sev_want *out, sev_slice bytes);
 
 /** Stored name and URL of a role's file; version < 0: without one. */
-void sev_walk_file_of(sev_slice role, char out[SEV_FILE_NAME_MAX + 1]);
+void sev_walk_file_of(const struct sev_walk *w, sev_slice role, char out[SEV_FILE_NAME_MAX + 1]);
 void sev_walk_url_of(const struct sev_walk *w, sev_slice role, int64_t version,
                      char out[SEV_FILE_URL_MAX + 1]);
 
 /** Are these the bytes that `info` announces, as far as it says? */
 bool sev_walk_fits(struct sev_walk *w, const struct sev_fileinfo *info, sev_slice bytes);
+/** Versions never fall, and a version never says two things. ALG-3.3 ALG-6.4 ATK-14 */
+sev_err sev_walk_check_floor(const struct sev_baseline *stored, int64_t version,
+                             const struct sev_doc *doc);
 /** Is a trusted document usable now? */
 bool sev_walk_expired(const struct sev_walk *w, const struct sev_common *common);
 

@@ -38,7 +38,6 @@ struct sev_image {
     bool wanted; /**< not installed yet everywhere it is assigned */
     uint32_t name_len;
     char name[SEV_NAME_BYTES_MAX];
-    sev_json_str uri;
 };
 
 struct sev_assignment {
@@ -64,7 +63,7 @@ struct sev_client_want {
     uint32_t image;
     sev_slice image_name;
     int64_t image_length;
-    char image_url[SEV_URL_BYTES_MAX + 1]; /**< relative to Images' base, or absolute */
+    char image_url[SEV_URL_BYTES_MAX + 1]; /**< relative to Images' base */
 };
 
 /** Caller's memory; nothing to free. Fields are for reading only. */
@@ -77,6 +76,7 @@ struct sev_client {
     sev_err err;
     char repository[32]; /**< which it is about; empty: none */
     char role[SEV_ROLE_NAME_BYTES_MAX + 1];
+    const struct sev_image *about_image; /**< which image it is about, or NULL */
     int64_t expected, actual;
     bool has_numbers;
 

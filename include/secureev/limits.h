@@ -33,7 +33,6 @@
 #define SEV_ECUS_MAX 256
 #define SEV_REPOSITORIES_MAX 4
 #define SEV_HARDWARE_IDS_MAX 64
-#define SEV_GROUPS_MAX 64
 
 /* Text. */
 #define SEV_NAME_BYTES_MAX 512 /* image name */

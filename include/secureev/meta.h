@@ -156,7 +156,6 @@ struct sev_target {
     struct sev_hashes hashes;
     sev_slice custom;
     sev_slice ecu_identifiers, hardware_ids, match, encryption;
-    sev_json_str uri; /**< raw.ptr NULL when absent */
 };
 /** Parse the entry value that belongs to `name`. */
 SEV_MUST_USE sev_err sev_target_parse(sev_json_str name, sev_slice value, sev_profile profile,

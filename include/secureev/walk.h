@@ -7,8 +7,9 @@
 
 #include "secureev/meta.h"
 
-/* A stored file's name: a role's name percent-encoded (three times as long at most) and ".json". */
-#define SEV_FILE_NAME_MAX (3 * SEV_ROLE_NAME_BYTES_MAX + 6)
+/* A stored file's name: a role's name percent-encoded (three times as long at most), which snapshot
+ * keys it was accepted under, and ".json". */
+#define SEV_FILE_NAME_MAX (3 * SEV_ROLE_NAME_BYTES_MAX + 17 + 5)
 /* A version, a folder, and the name. */
 #define SEV_FILE_URL_MAX (SEV_FILE_NAME_MAX + 40)
 
@@ -17,7 +18,6 @@ typedef enum sev_want_kind {
     SEV_WANT_LOAD,    /**< read the stored file `file` into `dest` */
     SEV_WANT_FETCH,   /**< get base URL + `url` into `dest` */
     SEV_WANT_STORE,   /**< write `bytes` as the stored file `file`, atomically and durably */
-    SEV_WANT_REMOVE,  /**< remove the stored file `file`, durably; absent is fine */
 } sev_want_kind;
 
 struct sev_want {
@@ -40,7 +40,6 @@ struct sev_listing {
     bool names_hardware;   /**< custom.hardwareIds contains the hardware id searched for */
     uint32_t role_len;
     char role[SEV_ROLE_NAME_BYTES_MAX]; /**< where it was found */
-    sev_json_str uri; /**< borrowed; only valid right after the search, in profile aktualizr */
 };
 
 /** A verified document, before it becomes trusted. Anything but SEV_OK refuses it. `before_version`
@@ -62,11 +61,17 @@ struct sev_walk_config {
     struct sev_walk_hooks hooks;
 };
 
-/** The version that a stored file sets as the floor, and its bytes, as a digest. */
+/** The version that a stored file sets as the floor, and what it says, as a digest. */
 struct sev_baseline {
     bool present;
     int64_t version;
     uint8_t sha256[SEV_SHA256_BYTES];
+};
+
+/** Stored beside the files of a repository, as these very bytes. */
+struct sev_walk_tag {
+    uint8_t keys[3][SEV_SHA256_BYTES];      /**< digests of timestamp, snapshot, targets roles */
+    uint8_t forgotten[3][SEV_SHA256_BYTES]; /**< stored files that set no floor any more */
 };
 
 struct sev_walk_frame {
@@ -105,8 +110,7 @@ struct sev_walk {
     struct sev_root root;
     uint32_t rotations;
     uint8_t trusted_under[3][SEV_SHA256_BYTES]; /**< role digests: timestamp, snapshot, targets */
-    bool has_tag;
-    uint8_t tag[3 * SEV_SHA256_BYTES];
+    struct sev_walk_tag tag;
 
     struct sev_baseline stored_timestamp, stored_targets;
     int64_t stored_timestamp_snapshot;
@@ -129,7 +133,7 @@ struct sev_walk {
     uint32_t depth;
     uint32_t visited;
     struct sev_fileinfo role_info;
-    bool role_fetched;
+    struct sev_baseline stored_role;
     uint32_t fetched_count;
     uint8_t fetched[SEV_ROLES_VISITED_MAX][16]; /**< roles asked for in this walk */
     uint8_t seen[SEV_ROLES_VISITED_MAX][16];    /**< profile TUF: roles visited in this search */
@@ -143,8 +147,8 @@ void sev_walk_init(struct sev_walk *w, const struct sev_walk_config *config,
 /** What next? SEV_WANT_NOTHING: refreshed (w->err == SEV_OK) or refused. */
 void sev_walk_next(struct sev_walk *w, struct sev_want *out);
 
-/** The answers to a want. After LOAD and FETCH: `len` bytes stand in `dest`; after STORE and
- *  REMOVE: it is done (len 0). */
+/** The answers to a want. After LOAD and FETCH: `len` bytes stand in `dest`; after STORE: it is
+ *  done (len 0). */
 void sev_walk_got(struct sev_walk *w, size_t len);
 /** It certainly does not exist (404, no such file). */
 void sev_walk_absent(struct sev_walk *w);

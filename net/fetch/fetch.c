@@ -6,6 +6,8 @@
 
 #include <curl/curl.h>
 
+#define ERROR_PAGE_BYTES_MAX 65536
+
 const struct sev_fetch_limits sev_fetch_defaults = {
     .connect_ms = 10000, .rate_min = 512, .rate_window = 10};
 
@@ -25,8 +27,10 @@ static size_t on_body(char *bytes, size_t one, size_t count, void *self)
     size_t len = one * count;
     long status = 0;
     curl_easy_getinfo(f->curl, CURLINFO_RESPONSE_CODE, &status);
-    if (status != 200)
-        return len; /* an error's page is not the file */
+    if (status != 200) { /* an error's page is not the file; it may be endless. REQ-H18 */
+        f->received += len;
+        return f->received > ERROR_PAGE_BYTES_MAX ? 0 : len;
+    }
     if (len > f->bytes_max - f->received) {
         f->sink_err = SEV_E_TOO_LONG;
         return 0;
@@ -111,6 +115,7 @@ sev_err sev_fetch_get(struct sev_fetch *f, const char *url, uint64_t bytes_max,
     if (f->sink_err != SEV_OK)
         return f->sink_err;
     switch (result) {
+    case CURLE_WRITE_ERROR: /* an error's page, cut off */
     case CURLE_OK:
         return judge_status(f);
     case CURLE_OPERATION_TIMEDOUT:
