@@ -401,19 +401,11 @@ static bool hashes_compatible(const struct sev_hashes *a, const struct sev_hashe
 static bool agrees(const struct sev_client *c, const struct sev_listing *director,
                    const struct sev_listing *other)
 {
-    if (SEV_REFUSE_IF(director->length != other->length)) /* REQ-VER-07 */
-        return false;
-    if (!is_native(c))
-        return !SEV_REFUSE_IF(!hashes_compatible(&director->hashes, &other->hashes)) &&
-               !SEV_REFUSE_IF(!other->names_hardware);
-    if (SEV_REFUSE_IF(!sev_hashes_eq(&director->hashes, &other->hashes)))
-        return false;
-    /* REQ-MET-11 REQ-VER-08: the signed, compared part, as a whole. */
-    if (SEV_REFUSE_IF(!director->has_match || !other->has_match))
-        return false;
-    if (SEV_REFUSE_IF(memcmp(director->match_sha256, other->match_sha256, SEV_SHA256_BYTES) != 0))
-        return false;
-    return !SEV_REFUSE_IF(!other->hardware_ids_fit);
+    if (is_native(c))
+        return sev_listing_agrees(director, other);
+    return !SEV_REFUSE_IF(director->length != other->length) &&
+           !SEV_REFUSE_IF(!hashes_compatible(&director->hashes, &other->hashes)) &&
+           !SEV_REFUSE_IF(!other->names_hardware);
 }
 
 static bool repository_is(const struct sev_client *c, uint32_t r, const char *name)

@@ -69,6 +69,20 @@ static bool same_listing(const struct sev_listing *a, const struct sev_listing *
            (!a->has_match || memcmp(a->match_sha256, b->match_sha256, SEV_SHA256_BYTES) == 0);
 }
 
+bool sev_listing_agrees(const struct sev_listing *director, const struct sev_listing *other)
+{
+    if (SEV_REFUSE_IF(director->length != other->length)) /* REQ-VER-07 */
+        return false;
+    if (SEV_REFUSE_IF(!sev_hashes_eq(&director->hashes, &other->hashes)))
+        return false;
+    /* REQ-MET-11 REQ-VER-08: the signed, compared part, as a whole. */
+    if (SEV_REFUSE_IF(!director->has_match || !other->has_match))
+        return false;
+    if (SEV_REFUSE_IF(memcmp(director->match_sha256, other->match_sha256, SEV_SHA256_BYTES) != 0))
+        return false;
+    return !SEV_REFUSE_IF(!other->hardware_ids_fit);
+}
+
 /* ------------------------------------------------------------------ frames */
 
 static void end_search(struct sev_walk *w, bool found)

@@ -164,6 +164,9 @@ SEV_MUST_USE sev_err sev_listing_of(const struct sev_target *t, sev_slice role,
                                     sev_slice hardware_id, struct sev_arena *arena,
                                     struct sev_listing *out);
 
+/** Does another repository list the very image that the Director assigns? Native profile. */
+bool sev_listing_agrees(const struct sev_listing *director, const struct sev_listing *other);
+
 /** What the machine is doing, for traces; constant. */
 const char *sev_walk_state_name(const struct sev_walk *w);
 
