@@ -106,7 +106,7 @@ sev_err sev_spki_decode(sev_slice der, struct sev_pubkey *out)
     if (e != SEV_OK)
         return e;
     if (key.type != SEV_KEY_UNKNOWN) {
-        sev_slice material = sev_slice_sub(bits, 1, bits.len);
+        sev_slice material = sev_slice_of(bits.ptr + 1, bits.len - 1);
         e = check_shape(key.type, material);
         if (e != SEV_OK)
             return e;

@@ -1,4 +1,4 @@
-/* hash - SHA-2, comparison and wiping by OpenSSL.
+/* hash - SHA-2, comparison and wiping by OpenSSL. REQ-A05
  * SPDX-License-Identifier: MIT */
 
 /* The low-level SHA functions are deprecated since 3.0, but they are the only ones that hash in
@@ -15,12 +15,12 @@ _Static_assert(sizeof(SHA512_CTX) <= sizeof(struct sev_sha512), "sev_sha512 must
 
 static SHA256_CTX *ctx256(struct sev_sha256 *h)
 {
-    return (SHA256_CTX *)(void *)h->opaque;
+    return (SHA256_CTX *)(void *)h;
 }
 
 static SHA512_CTX *ctx512(struct sev_sha512 *h)
 {
-    return (SHA512_CTX *)(void *)h->opaque;
+    return (SHA512_CTX *)(void *)h;
 }
 
 void sev_sha256_init(struct sev_sha256 *h)

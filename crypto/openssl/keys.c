@@ -12,8 +12,11 @@
 
 sev_err sev_openssl_failure(sev_err otherwise)
 {
-    unsigned long e = ERR_peek_last_error();
-    return ERR_GET_REASON(e) == ERR_R_MALLOC_FAILURE ? SEV_E_MEMORY : otherwise;
+    sev_err reason = otherwise;
+    for (unsigned long e; (e = ERR_get_error()) != 0;)
+        if (ERR_GET_REASON(e) == ERR_R_MALLOC_FAILURE)
+            reason = SEV_E_MEMORY;
+    return reason;
 }
 
 /* ---------------------------------------------------------- elliptic curves */
@@ -41,7 +44,7 @@ static void make_curves(void)
 }
 
 /* Uncompressed only: one key, one encoding. Setting the point checks that it lies on the curve,
- * without which a forged point of small order would verify anything. REQ-A02, H33 */
+ * without which a forged point of small order would verify anything. REQ-A02, REQ-H33 */
 static sev_err ec_key(const struct sev_pubkey *key, EVP_PKEY **out)
 {
     if (key->len != 65 || key->material[0] != 0x04)

@@ -20,7 +20,9 @@
  */
 SEV_MUST_USE sev_err sev_openssl_key(const struct sev_pubkey *key, EVP_PKEY **out);
 
-/** The reason of the last OpenSSL failure of this thread: no memory, or `otherwise`. */
+/** Why did OpenSSL fail: want of memory, or `otherwise`? Want of memory is no attack and must not
+ * be reported as one. Takes the errors from this thread's queue, which the functions of this folder
+ *  empty when they begin (so that all errors are theirs) and when they end. */
 sev_err sev_openssl_failure(sev_err otherwise);
 
 #endif

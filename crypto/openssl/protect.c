@@ -13,9 +13,9 @@ sev_err sev_random(void *out, size_t len)
 {
     if (len > INT_MAX)
         return SEV_E_RANDOM;
-    ERR_set_mark();
+    ERR_clear_error();
     int good = RAND_bytes(out, (int)len);
-    ERR_pop_to_mark();
+    ERR_clear_error();
     return good == 1 ? SEV_OK : SEV_E_RANDOM;
 }
 
@@ -38,11 +38,11 @@ sev_err sev_scrypt(sev_slice passphrase, sev_slice salt, uint64_t n, uint32_t r,
         return SEV_E_MEMORY;
     /* OpenSSL has a bound of its own, 32 MiB unless told otherwise: the caller has set one. */
     uint64_t bytes = 128 * (uint64_t)r * (n + p + 2) + 4096;
-    ERR_set_mark();
+    ERR_clear_error();
     int good = EVP_PBE_scrypt((const char *)passphrase.ptr, passphrase.len, salt.ptr, salt.len, n,
                               r, p, bytes, out, len);
     sev_err e = good == 1 ? SEV_OK : sev_openssl_failure(SEV_E_CRYPTO);
-    ERR_pop_to_mark();
+    ERR_clear_error();
     return e;
 }
 
@@ -70,7 +70,7 @@ static bool update(EVP_CIPHER_CTX *ctx, uint8_t *out, sev_slice in, bool encrypt
     return good == 1 && (size_t)n == in.len;
 }
 
-static bool seal(EVP_CIPHER_CTX *ctx, const struct gcm *g, uint8_t *tag)
+static bool seal_with(EVP_CIPHER_CTX *ctx, const struct gcm *g, uint8_t *tag)
 {
     uint8_t none[16];
     int n = 0;
@@ -80,7 +80,7 @@ static bool seal(EVP_CIPHER_CTX *ctx, const struct gcm *g, uint8_t *tag)
            EVP_CIPHER_CTX_ctrl(ctx, EVP_CTRL_AEAD_GET_TAG, SEV_GCM_TAG_BYTES, tag) == 1;
 }
 
-static sev_err open(EVP_CIPHER_CTX *ctx, const struct gcm *g, const uint8_t *tag)
+static sev_err open_with(EVP_CIPHER_CTX *ctx, const struct gcm *g, const uint8_t *tag)
 {
     uint8_t none[16], copy[SEV_GCM_TAG_BYTES];
     int n = 0;
@@ -100,13 +100,13 @@ sev_err sev_aes256gcm_seal(const uint8_t key[SEV_AES256_KEY_BYTES],
         plain.len + SEV_GCM_TAG_BYTES > out->cap - out->len)
         return SEV_E_MEMORY;
     struct gcm g = {key, nonce, aad, plain, out->ptr + out->len};
-    ERR_set_mark();
+    ERR_clear_error();
     EVP_CIPHER_CTX *ctx = EVP_CIPHER_CTX_new();
-    sev_err e = ctx == NULL                        ? SEV_E_MEMORY
-                : seal(ctx, &g, g.out + plain.len) ? SEV_OK
-                                                   : sev_openssl_failure(SEV_E_CRYPTO);
+    sev_err e = ctx == NULL                             ? SEV_E_MEMORY
+                : seal_with(ctx, &g, g.out + plain.len) ? SEV_OK
+                                                        : sev_openssl_failure(SEV_E_CRYPTO);
     EVP_CIPHER_CTX_free(ctx);
-    ERR_pop_to_mark();
+    ERR_clear_error();
     if (e == SEV_OK)
         out->len += plain.len + SEV_GCM_TAG_BYTES;
     return e;
@@ -122,11 +122,11 @@ sev_err sev_aes256gcm_open(const uint8_t key[SEV_AES256_KEY_BYTES],
     if (!lengths_fit(aad, in) || out->overflow || in.len > out->cap - out->len)
         return SEV_E_MEMORY;
     struct gcm g = {key, nonce, aad, in, out->ptr + out->len};
-    ERR_set_mark();
+    ERR_clear_error();
     EVP_CIPHER_CTX *ctx = EVP_CIPHER_CTX_new();
-    sev_err e = ctx == NULL ? SEV_E_MEMORY : open(ctx, &g, sealed.ptr + in.len);
+    sev_err e = ctx == NULL ? SEV_E_MEMORY : open_with(ctx, &g, sealed.ptr + in.len);
     EVP_CIPHER_CTX_free(ctx);
-    ERR_pop_to_mark();
+    ERR_clear_error();
     if (e == SEV_OK)
         out->len += in.len;
     else

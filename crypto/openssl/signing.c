@@ -113,13 +113,13 @@ sev_err sev_pubkey_from_pem(sev_slice pem, struct sev_pubkey *out)
 {
     if (pem.len > INT_MAX)
         return SEV_E_KEY;
-    ERR_set_mark();
+    ERR_clear_error();
     BIO *bio = BIO_new_mem_buf(pem.ptr, (int)pem.len);
     EVP_PKEY *pkey = bio != NULL ? PEM_read_bio_PUBKEY(bio, NULL, NULL, NULL) : NULL;
     sev_err e = pkey != NULL ? public_of(pkey, out) : sev_openssl_failure(SEV_E_KEY);
     EVP_PKEY_free(pkey);
     BIO_free(bio);
-    ERR_pop_to_mark();
+    ERR_clear_error();
     return e;
 }
 
@@ -128,13 +128,13 @@ sev_err sev_pubkey_from_der(sev_slice spki, struct sev_pubkey *out)
     const uint8_t *p = spki.ptr;
     if (spki.len > LONG_MAX)
         return SEV_E_KEY;
-    ERR_set_mark();
+    ERR_clear_error();
     EVP_PKEY *pkey = d2i_PUBKEY(NULL, &p, (long)spki.len);
     sev_err e = pkey == NULL               ? sev_openssl_failure(SEV_E_KEY)
                 : p != spki.ptr + spki.len ? SEV_E_KEY
                                            : public_of(pkey, out);
     EVP_PKEY_free(pkey);
-    ERR_pop_to_mark();
+    ERR_clear_error();
     return e;
 }
 
@@ -215,11 +215,11 @@ sev_err sev_privkey_generate(sev_key_type type, unsigned rsa_bits, struct sev_pr
                                        : rsa_bits == 0;
     if (type == SEV_KEY_UNKNOWN || type > SEV_KEY_X25519 || !size_ok)
         return SEV_E_UNSUPPORTED;
-    ERR_set_mark();
+    ERR_clear_error();
     EVP_PKEY *pkey = make(type, rsa_bits);
     /* Nothing but randomness (or memory) can be missing. */
     sev_err e = pkey != NULL ? adopt(pkey, out) : sev_openssl_failure(SEV_E_RANDOM);
-    ERR_pop_to_mark();
+    ERR_clear_error();
     return e;
 }
 
@@ -247,13 +247,13 @@ sev_err sev_privkey_sign(const struct sev_privkey *key, sev_slice msg, sev_buf *
     size_t len = sizeof sig;
     if (key->public_key.type == SEV_KEY_X25519)
         return SEV_E_UNSUPPORTED;
-    ERR_set_mark();
+    ERR_clear_error();
     EVP_MD_CTX *ctx = EVP_MD_CTX_new();
     sev_err e = ctx == NULL                      ? SEV_E_MEMORY
                 : sign(ctx, key, msg, sig, &len) ? SEV_OK
                                                  : sev_openssl_failure(SEV_E_CRYPTO);
     EVP_MD_CTX_free(ctx);
-    ERR_pop_to_mark();
+    ERR_clear_error();
     if (e != SEV_OK)
         return e;
     if (out->overflow || len > out->cap - out->len)
@@ -267,12 +267,12 @@ sev_err sev_privkey_sign(const struct sev_privkey *key, sev_slice msg, sev_buf *
 sev_err sev_privkey_to_pkcs8(const struct sev_privkey *key, sev_buf *out)
 {
     uint8_t *der = NULL;
-    ERR_set_mark();
+    ERR_clear_error();
     PKCS8_PRIV_KEY_INFO *info = EVP_PKEY2PKCS8(key->pkey);
     int len = info != NULL ? i2d_PKCS8_PRIV_KEY_INFO(info, &der) : 0;
     sev_err e = len > 0 ? SEV_OK : sev_openssl_failure(SEV_E_CRYPTO);
     PKCS8_PRIV_KEY_INFO_free(info);
-    ERR_pop_to_mark();
+    ERR_clear_error();
     if (e == SEV_OK && (out->overflow || (size_t)len > out->cap - out->len))
         e = SEV_E_MEMORY;
     if (e == SEV_OK)
@@ -287,12 +287,12 @@ sev_err sev_privkey_from_pkcs8(sev_slice der, struct sev_privkey **out)
     const uint8_t *p = der.ptr;
     if (der.len > LONG_MAX)
         return SEV_E_KEY;
-    ERR_set_mark();
+    ERR_clear_error();
     PKCS8_PRIV_KEY_INFO *info = d2i_PKCS8_PRIV_KEY_INFO(NULL, &p, (long)der.len);
     EVP_PKEY *pkey = info != NULL && p == der.ptr + der.len ? EVP_PKCS82PKEY(info) : NULL;
     sev_err e = pkey != NULL ? adopt(pkey, out) : sev_openssl_failure(SEV_E_KEY);
     PKCS8_PRIV_KEY_INFO_free(info);
-    ERR_pop_to_mark();
+    ERR_clear_error();
     return e;
 }
 
@@ -325,7 +325,7 @@ sev_err sev_privkey_to_pem(const struct sev_privkey *key, sev_slice passphrase, 
 {
     if (passphrase.ptr != NULL && (passphrase.len == 0 || passphrase.len > INT_MAX))
         return SEV_E_PASSPHRASE;
-    ERR_set_mark();
+    ERR_clear_error();
     BIO *bio = BIO_new(BIO_s_mem());
     char *text = NULL;
     long len = bio != NULL && write_pem(bio, key, passphrase) ? BIO_get_mem_data(bio, &text) : 0;
@@ -335,7 +335,7 @@ sev_err sev_privkey_to_pem(const struct sev_privkey *key, sev_slice passphrase, 
     if (e == SEV_OK)
         sev_buf_put(out, text, (size_t)len);
     BIO_free(bio); /* wipes its memory */
-    ERR_pop_to_mark();
+    ERR_clear_error();
     return e;
 }
 
@@ -361,13 +361,13 @@ sev_err sev_privkey_from_pem(sev_slice pem, sev_slice passphrase, struct sev_pri
     struct asked asked = {passphrase, false};
     if (pem.len > INT_MAX)
         return SEV_E_KEY;
-    ERR_set_mark();
+    ERR_clear_error();
     BIO *bio = BIO_new_mem_buf(pem.ptr, (int)pem.len);
     EVP_PKEY *pkey =
         bio != NULL ? PEM_read_bio_PrivateKey(bio, NULL, give_passphrase, &asked) : NULL;
     sev_err e = pkey != NULL ? adopt(pkey, out)
                              : sev_openssl_failure(asked.yes ? SEV_E_PASSPHRASE : SEV_E_KEY);
     BIO_free(bio);
-    ERR_pop_to_mark();
+    ERR_clear_error();
     return e;
 }

@@ -135,7 +135,7 @@ static void to_affine(struct affine *r, const struct jacobian *p)
 }
 
 /* Coordinates below p, and y^2 = x^3 - 3x + b: off the curve a point may have small order, and a
- * signature under it be made up. REQ-A02, H33 */
+ * signature under it be made up. REQ-A02, REQ-H33 */
 static bool load_point(struct affine *q, const uint8_t point[65])
 {
     uint32_t left[SEV_WORDS], right[SEV_WORDS];

@@ -1,4 +1,4 @@
-/* sha256 - SHA-256 (FIPS 180-4), small. SPDX-License-Identifier: MIT */
+/* sha256 - SHA-256 (FIPS 180-4), small. REQ-A05. SPDX-License-Identifier: MIT */
 #include "secureev/crypto.h"
 
 #define BLOCK 64

@@ -208,12 +208,13 @@ TEST(crypto_openssl__no_state__free_accepts_null)
     sev_crypto_free(NULL);
 }
 
-TEST(crypto_openssl__refused_signature__leaves_the_error_queue_as_it_was)
+/* TLS code of the same thread would take a leftover for an error of its own. */
+TEST(crypto_openssl__refused_signature__leaves_the_error_queue_empty)
 {
     EACH_TYPE(i)
     {
         struct signed_message s = signed_by(all[i]);
-        ERR_clear_error();
+        ERR_raise(ERR_LIB_USER, ERR_R_INTERNAL_ERROR);
         s.sig[1] ^= 0xff;
         CHECK_ERR(verify(NULL, &s), SEV_E_SIGNATURE);
         s.key.material[1] ^= 0xff;

@@ -429,7 +429,7 @@ TEST(p256__number_wider_than_256_bits__refused)
 /* -------------------------------------------------------------- hostile keys */
 
 /* On y^2 = x^3 - 3x + b' for another b' there are points of small order, and under those a
- * signature can be made up. Y is all that must be changed. REQ-A02, H33 */
+ * signature can be made up. Y is all that must be changed. REQ-A02, REQ-H33 */
 TEST(p256__point_not_on_the_curve__bad_key)
 {
     struct fixture f = signed_once();
