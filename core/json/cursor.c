@@ -1,7 +1,7 @@
 /* cursor - walking over checked bytes without copying them. Unchecked bytes give nonsense or an
  * error, never a read outside of them. SPDX-License-Identifier: MIT */
+#include "base/bits.h"
 #include "base/check.h"
-#include "base/utf8.h"
 #include "json/rune.h"
 #include "json/scan.h"
 
@@ -172,23 +172,75 @@ void sev_json_bool(sev_json *j, bool *out)
     *out = yes;
 }
 
+/* Between two blocks of a container that is skipped. */
+struct skipper {
+    size_t depth;       /* brackets that are still open */
+    uint64_t in_string; /* all ones: the next byte is inside a string */
+    uint64_t escaped;   /* 1: a backslash stands right before the next byte */
+};
+
+/* Bit by bit: is the number of ones up to and including here odd? */
+static uint64_t parity_so_far(uint64_t w)
+{
+    for (unsigned i = 1; i < 64; i *= 2)
+        w ^= w << i;
+    return w;
+}
+
+/* The quotes that no backslash takes their meaning from. */
+static uint64_t real_quotes(struct skipper *s, const struct sev_scan_brackets *b)
+{
+    uint64_t escaped = s->escaped;
+    uint64_t rest = b->backslashes & ~escaped;
+    s->escaped = 0;
+    while (rest != 0) {
+        uint64_t backslash = rest & (0 - rest);
+        escaped |= backslash << 1;
+        s->escaped = backslash >> 63;
+        rest &= ~(backslash | backslash << 1);
+    }
+    return b->quotes & ~escaped;
+}
+
+/* How many bytes of the block belong to the container: 64 and more when it does not end here. */
+static size_t end_in_block(struct skipper *s, const struct sev_scan_brackets *b)
+{
+    uint64_t inside = parity_so_far(real_quotes(s, b)) ^ s->in_string;
+    uint64_t opening = b->opening & ~inside, closing = b->closing & ~inside;
+    unsigned closes = sev_ones(closing);
+    s->in_string = 0 - (inside >> 63);
+    if (closes < s->depth) {
+        s->depth = s->depth + sev_ones(opening) - closes;
+        return SEV_SCAN_BYTES + 1;
+    }
+    for (size_t closed = 1; closing != 0; closed++) {
+        unsigned i = sev_trailing_zeros(closing);
+        uint64_t before = ((uint64_t)1 << i) - 1;
+        if (s->depth + sev_ones(opening & before) == closed)
+            return i + 1;
+        closing &= closing - 1;
+    }
+    s->depth = s->depth + sev_ones(opening) - closes;
+    return SEV_SCAN_BYTES + 1;
+}
+
 /* Behind the container that opens at `pos`, or 0. Its brackets are known to match, so counting
  * them is enough. */
 static size_t behind_container(sev_slice doc, size_t pos)
 {
-    size_t depth = 0;
-    for (size_t i = pos; i < doc.len; i++) {
-        uint8_t c = doc.ptr[i];
-        if (c == '"') {
-            i += sev_string_at(doc, i + 1).raw.len + 1;
-        } else if (c == '{' || c == '[') {
-            depth++;
-        } else if (c == '}' || c == ']') {
-            if (--depth == 0)
-                return i + 1;
-        }
+    struct skipper s = {0, 0, 0};
+    struct sev_scan_brackets b;
+    for (; doc.len - pos >= SEV_SCAN_BYTES; pos += SEV_SCAN_BYTES) {
+        sev_scan_brackets(doc.ptr + pos, &b);
+        size_t n = end_in_block(&s, &b);
+        if (n <= SEV_SCAN_BYTES)
+            return pos + n;
     }
-    return 0;
+    uint8_t rest[SEV_SCAN_BYTES] = {0};
+    memcpy(rest, doc.ptr + pos, doc.len - pos);
+    sev_scan_brackets(rest, &b);
+    size_t n = end_in_block(&s, &b);
+    return n <= SEV_SCAN_BYTES ? pos + n : 0;
 }
 
 static size_t behind_word(sev_slice doc, size_t pos)
