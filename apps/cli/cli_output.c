@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "secureev/crypto.h"
+
 #define JSON_BYTES_FIRST 4096u
 #define JSON_BYTES_MAX (256u * 1024u * 1024u) /* beyond this it is our bug, not a large answer */
 
@@ -27,10 +29,16 @@ static bool text_room(struct cli_text *t, size_t more)
         }
         cap *= 2;
     }
-    char *grown = realloc(t->ptr, cap);
+    /* Not realloc: the text may be a private key, and what it leaves behind is not wiped. */
+    char *grown = malloc(cap);
     if (grown == NULL) {
         t->failed = true;
         return false;
+    }
+    if (t->ptr != NULL) {
+        memcpy(grown, t->ptr, t->len + 1);
+        sev_wipe(t->ptr, t->cap);
+        free(t->ptr);
     }
     t->ptr = grown;
     t->cap = cap;
@@ -122,6 +130,8 @@ void cli_text_put_safe(struct cli_text *t, sev_slice text)
 
 void cli_text_free(struct cli_text *t)
 {
+    if (t->ptr != NULL)
+        sev_wipe(t->ptr, t->cap);
     free(t->ptr);
     *t = (struct cli_text){0};
 }
@@ -160,6 +170,7 @@ sev_err cli_json_text(cli_emit *emit, const void *context, struct cli_text *out)
         sev_err err = sev_json_w_end(&w);
         if (err == SEV_OK && !buf.overflow)
             cli_text_put(out, buf.ptr, buf.len);
+        sev_wipe(memory, buf.len);
         free(memory);
         if (!buf.overflow)
             return err != SEV_OK ? err : out->failed ? SEV_E_MEMORY : SEV_OK;

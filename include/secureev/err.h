@@ -44,6 +44,7 @@ typedef enum sev_attack {
     X(NOT_PROVISIONED, "not_provisioned", INPUT, NONE, "a trusted root is missing or not usable")  \
     X(MAP, "map_refused", INPUT, NONE, "the repository map is not one that we accept")             \
     X(NOT_FOUND, "not_found", INPUT, NONE, "there is no such thing")                               \
+    X(AMBIGUOUS, "ambiguous", INPUT, NONE, "more than one thing is called so")                     \
     X(EXISTS, "exists", INPUT, NONE, "it exists already and is never overwritten")                 \
     X(PASSPHRASE, "wrong_passphrase", INPUT, NONE, "the passphrase does not open this key")        \
     X(CONFLICT, "conflict", INPUT, NONE, "somebody else changed it meanwhile")                     \

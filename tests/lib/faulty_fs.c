@@ -186,6 +186,7 @@ static void faulty_sleep_ms(void *self, unsigned ms)
 void faulty_fs_init(struct faulty_fs *f)
 {
     *f = (struct faulty_fs){.kinds = FAULTY_ALL, .error = EIO};
+    f->note.call = f->note.why = "";
     f->inner = sev_fs_posix(NULL);
     f->fs = (struct sev_fs){
         .self = f,
