@@ -143,12 +143,8 @@ static void read_text(sev_json *j, struct msg_dialect d, sev_slice *out)
     sev_json_string(j, &s);
     if (j->err != SEV_OK)
         return;
-    if (!s.escaped) {
-        *out = s.raw;
-        return;
-    }
-    if (SEV_REFUSE_IF(!d.foreign)) {
-        sev_json_fail(j, SEV_E_MALFORMED);
+    if (!s.escaped || !d.foreign) {
+        *out = s.raw; /* ours has no escapes: the backslash is refused with the other bytes */
         return;
     }
     size_t len = sev_json_str_len(s);
@@ -342,6 +338,8 @@ static void write_raw(sev_json_writer *w, const struct msg_field *f, struct msg_
 {
     struct sev_json_info info;
     sev_err e = sev_json_check(value, (struct sev_json_scratch){NULL, 0}, &info, NULL);
+    if (e == SEV_E_JSON_LIMIT)
+        e = SEV_E_NOT_CANONICAL; /* out of order: to compare its names would take memory */
     if (e != SEV_OK)
         write_fail(w, e);
     else if (SEV_REFUSE_IF(!d.foreign && (info.canonical & SEV_CANON_OLPC) == 0))
@@ -461,7 +459,7 @@ sev_err msg_check_unsigned(sev_slice bytes, size_t max)
     if (SEV_REFUSE_IF(bytes.len > max))
         return SEV_E_TOO_LONG;
     sev_err e = sev_json_check(bytes, (struct sev_json_scratch){NULL, 0}, &info, NULL);
-    /* Members out of order need memory to be compared; here they are not canonical anyway. */
+    /* As above: out of order is not canonical. */
     if (e == SEV_E_JSON_LIMIT ||
         (e == SEV_OK && SEV_REFUSE_IF((info.canonical & SEV_CANON_OLPC) == 0)))
         return SEV_E_NOT_CANONICAL;

@@ -1,8 +1,13 @@
 /* messages - what vehicle, Director, regulator, brokers and stations say to each other beside
  * metadata. docs/POUF.md describes each for people; the tables in core/meta/msg_*.c are the
- * formats.
- *
- * A message is a signed envelope {"signatures": [{keyid, sig}], "signed": {_type, ...}} in
+ * formats. SPDX-License-Identifier: MIT */
+#ifndef SECUREEV_MESSAGES_H
+#define SECUREEV_MESSAGES_H
+
+#include "secureev/merkle.h"
+#include "secureev/meta.h"
+
+/* A message is a signed envelope {"signatures": [{keyid, sig}], "signed": {_type, ...}} in
  * canonical form, at most SEV_MESSAGE_BYTES_MAX. Reading: sev_message_open, then the decoder of
  * the type, or a *_check which decodes and verifies. Writing: an encoder makes the body, somebody
  * signs it, sev_envelope_write puts both together.
@@ -11,12 +16,11 @@
  * (image names: any clean name without quote). Binary values are lower-case hex in the document.
  * An optional member that is absent is a NULL slice, a zero integer or a false has_... flag.
  * Unknown members are ignored unless signed.custom.critical names them.
- * SPDX-License-Identifier: MIT */
-#ifndef SECUREEV_MESSAGES_H
-#define SECUREEV_MESSAGES_H
-
-#include "secureev/merkle.h"
-#include "secureev/meta.h"
+ *
+ * Unless said otherwise: decoders, SEV_E_MALFORMED for a member that is missing, of another type
+ * or outside its bounds, SEV_E_WRONG_TYPE for another message, SEV_E_CRITICAL; encoders,
+ * SEV_E_MALFORMED for what the decoder would refuse, SEV_E_MEMORY. Outputs are untouched unless
+ * SEV_OK. */
 
 /* ---------------------------------------------------------------- envelope */
 

@@ -643,6 +643,8 @@ TEST(msg_members__encoding_what_would_be_refused__refused)
     s = m.status;
     s.reports = SEV_LIT("[{\"a\":\"\\n\"}]"); /* canonical elsewhere, not in OLPC */
     CHECK_ERR(sev_status_encode(&s, &out), SEV_E_NOT_CANONICAL);
+    s.reports = SEV_LIT("[{\"b\":1,\"a\":2}]");
+    CHECK_ERR(sev_status_encode(&s, &out), SEV_E_NOT_CANONICAL);
     s = m.status;
     s.time = 253402300800; /* the year 10000 */
     CHECK_ERR(sev_status_encode(&s, &out), SEV_E_MALFORMED);
@@ -660,4 +662,36 @@ TEST(msg_members__encoding_what_would_be_refused__refused)
     a.decision = SEV_DECISIONS;
     CHECK_ERR(sev_attestation_encode(&a, &out), SEV_E_MALFORMED);
     CHECK_EQ(out.len, 0);
+}
+
+static uint8_t big[SEV_STATUS_ANSWER_BYTES_MAX + 1], big_out[SEV_STATUS_ANSWER_BYTES_MAX + 4096];
+
+static sev_slice object_of(size_t bytes)
+{
+    sev_buf b = sev_buf_of(big, sizeof big);
+    sev_buf_put(&b, "{\"a\":\"", 6);
+    memset(b.ptr + b.len, 'a', bytes - 8);
+    b.len += bytes - 8;
+    sev_buf_put(&b, "\"}", 2);
+    return sev_buf_slice(&b);
+}
+
+TEST(msg_members__answer_over_its_limit__refused_both_ways)
+{
+    static uint32_t slots[64];
+    struct sev_arena a = sev_arena_of(slots, sizeof slots);
+    struct sev_status_answer m = {.reply = SEV_LIT("{}")}, back;
+    sev_buf out = sev_buf_of(big_out, sizeof big_out);
+    m.targets = object_of(SEV_DIRECTOR_TARGETS_BYTES_MAX + 1);
+    CHECK_ERR(sev_status_answer_encode(&m, &out), SEV_E_MALFORMED);
+    m.targets = SEV_EMPTY;
+    const size_t frame = strlen("{\"metadata\":{\"snapshot\":},\"reply\":{}}");
+    m.snapshot = object_of(SEV_STATUS_ANSWER_BYTES_MAX - frame + 1);
+    CHECK_ERR(sev_status_answer_encode(&m, &out), SEV_E_TOO_LONG);
+    m.snapshot = object_of(SEV_STATUS_ANSWER_BYTES_MAX - frame);
+    CHECK_OK(sev_status_answer_encode(&m, &out));
+    CHECK_EQ(out.len, SEV_STATUS_ANSWER_BYTES_MAX);
+    CHECK_OK(sev_status_answer_decode(sev_buf_slice(&out), &a, &back));
+    sev_buf_put_byte(&out, ' ');
+    CHECK_ERR(sev_status_answer_decode(sev_buf_slice(&out), &a, &back), SEV_E_TOO_LONG);
 }
