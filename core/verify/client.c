@@ -124,11 +124,9 @@ static void begin_walk(struct sev_client *c, uint32_t r)
         .now = c->config.now,
         .crypto = c->config.crypto,
     };
-    if (r == 0) {
-        config.hooks.context = c;
-        config.hooks.before_version = sev_plan_before_version;
-        config.hooks.targets = sev_plan_targets;
-    }
+    config.hooks.context = c;
+    config.hooks.before_version = r == 0 ? sev_plan_before_version : NULL;
+    config.hooks.targets = r == 0 ? sev_plan_targets : sev_plan_listed;
     c->current = r;
     sev_walk_init(&c->walk, &config, c->arena);
 }

@@ -26,6 +26,8 @@ SEV_MUST_USE sev_err sev_state_write(const struct sev_client *c, bool success, s
 sev_err sev_plan_before_version(void *context, enum sev_top_role role, const struct sev_doc *doc,
                                 const struct sev_common *common);
 sev_err sev_plan_targets(void *context, const struct sev_doc *doc, const struct sev_targets *t);
+/* Other repositories' top-level targets: what they say of our images can be used. */
+sev_err sev_plan_listed(void *context, const struct sev_doc *doc, const struct sev_targets *t);
 SEV_MUST_USE sev_err sev_plan_make(struct sev_client *c);
 /* Note what repository `r` says of image `i`, after the search. */
 void sev_plan_judge(struct sev_client *c, uint32_t r, struct sev_image *image,

@@ -2,6 +2,7 @@
  * SPDX-License-Identifier: MIT */
 #include "base/check.h"
 #include "verify/client_internal.h"
+#include "verify/walk_internal.h"
 
 static bool is_native(const struct sev_client *c)
 {
@@ -259,6 +260,21 @@ sev_err sev_plan_targets(void *context, const struct sev_doc *doc, const struct 
     if (j.err != SEV_OK)
         return j.err;
     return is_native(c) ? check_bundle(bundle, t) : SEV_OK;
+}
+
+sev_err sev_plan_listed(void *context, const struct sev_doc *doc, const struct sev_targets *t)
+{
+    struct sev_client *c = context;
+    (void)doc;
+    for (uint32_t i = 0; i < c->image_count; i++) {
+        const struct sev_image *image = &c->images[i];
+        if ((image->needs & 1u << c->current) == 0)
+            continue;
+        sev_err e = sev_walk_check_entry(&c->walk, t, sev_slice_of(image->name, image->name_len));
+        if (e != SEV_OK)
+            return e;
+    }
+    return SEV_OK;
 }
 
 /* -------------------------------------------------------------------- plan */

@@ -218,6 +218,18 @@ static bool enter(struct sev_walk *w)
     return true;
 }
 
+/* The entry that is being looked for, before the file is stored: an entry that cannot be used
+ * refuses its file. REQ-MET-07 */
+sev_err sev_walk_check_entry(struct sev_walk *w, const struct sev_targets *t, sev_slice image)
+{
+    struct sev_target entry;
+    struct sev_listing listing;
+    sev_err e = sev_targets_find(t, w->config.profile, image, &entry);
+    if (e == SEV_OK)
+        e = sev_listing_of(&entry, SEV_EMPTY, SEV_EMPTY, w->arena, &listing);
+    return e == SEV_E_NOT_FOUND ? SEV_OK : e;
+}
+
 static void look_here(struct sev_walk *w)
 {
     struct sev_walk_frame *f = top(w);
@@ -408,6 +420,8 @@ void sev_search_got_fetch(struct sev_walk *w, sev_slice bytes)
         e = sev_targets_parse(&doc, &f->targets);
     if (e == SEV_OK)
         e = judge_role(w, &doc, &f->targets);
+    if (e == SEV_OK)
+        e = sev_walk_check_entry(w, &f->targets, w->image);
     if (e != SEV_OK) {
         sev_walk_refuse(w, e);
         return;

@@ -62,6 +62,7 @@ sev_err sev_walk_check_floor(const struct sev_baseline *stored, int64_t version,
 /** Is a trusted document usable now? */
 bool sev_walk_expired(const struct sev_walk *w, const struct sev_common *common);
 
+sev_err sev_walk_check_entry(struct sev_walk *w, const struct sev_targets *t, sev_slice image);
 bool sev_search_step(struct sev_walk *w, struct sev_want *out);
 bool sev_search_want_load(struct sev_walk *w, struct sev_want *out);
 void sev_search_got_load(struct sev_walk *w, sev_slice bytes);
