@@ -136,8 +136,8 @@ struct msg_item {
 };
 
 /* Parts that several messages have (msg_parts.c). */
-extern const struct msg_table msg_fileinfo_table; /* struct sev_image: hashes, length */
-extern const struct msg_table msg_image_table;    /* struct sev_image: filepath, fileinfo */
+extern const struct msg_table msg_fileinfo_table; /* struct sev_image_info: hashes, length */
+extern const struct msg_table msg_image_table;    /* struct sev_image_info: filepath, fileinfo */
 extern const struct msg_table msg_hashes_table;   /* struct sev_hashes */
 extern const struct msg_table msg_bundle_table;   /* struct sev_bundle_ref */
 extern const struct msg_table msg_wrap_table;     /* struct sev_wrap */

@@ -29,15 +29,15 @@ static const struct msg_field hashes_fields[] = {
 const struct msg_table msg_hashes_table = MSG_TABLE(hashes_fields, hashes_consistent);
 
 static const struct msg_field fileinfo_fields[] = {
-    MSG_OBJECT("hashes", MSG_AT(struct sev_image, hashes, struct sev_hashes), MSG_REQUIRED,
+    MSG_OBJECT("hashes", MSG_AT(struct sev_image_info, hashes, struct sev_hashes), MSG_REQUIRED,
                msg_hashes_table),
-    MSG_INTEGER(struct sev_image, "length", length, MSG_REQUIRED, 0, SEV_JSON_INT_MAX),
+    MSG_INTEGER(struct sev_image_info, "length", length, MSG_REQUIRED, 0, SEV_JSON_INT_MAX),
 };
 const struct msg_table msg_fileinfo_table = MSG_TABLE(fileinfo_fields, NULL);
 
 static const struct msg_field image_fields[] = {
     MSG_OBJECT("fileinfo", 0, MSG_REQUIRED, msg_fileinfo_table),
-    MSG_NAME(struct sev_image, "filepath", name),
+    MSG_NAME(struct sev_image_info, "filepath", name),
 };
 const struct msg_table msg_image_table = MSG_TABLE(image_fields, NULL);
 

@@ -13,7 +13,7 @@ static const struct msg_field held_fields[] = {
 static const struct msg_table held_table = MSG_TABLE(held_fields, NULL);
 
 static const struct msg_field previous_fields[] = {
-    MSG_OBJECT("fileinfo", MSG_AT(struct sev_report, previous.image, struct sev_image),
+    MSG_OBJECT("fileinfo", MSG_AT(struct sev_report, previous.image, struct sev_image_info),
                MSG_REQUIRED, msg_fileinfo_table),
     MSG_NAME(struct sev_report, "filepath", previous.image.name),
     MSG_INTEGER(struct sev_report, "releaseCounter", previous.release_counter, MSG_REQUIRED, 0,
@@ -38,8 +38,8 @@ static const struct msg_field report_fields[] = {
     MSG_INTEGER(struct sev_report, "counter", counter, MSG_REQUIRED, 1, SEV_JSON_INT_MAX),
     MSG_ID(struct sev_report, "ecu_serial", ecu),
     MSG_OBJECT("held", 0, MSG_HAS(struct sev_report, has_held), held_table),
-    MSG_OBJECT("installed_image", MSG_AT(struct sev_report, image, struct sev_image), MSG_REQUIRED,
-               msg_image_table),
+    MSG_OBJECT("installed_image", MSG_AT(struct sev_report, image, struct sev_image_info),
+               MSG_REQUIRED, msg_image_table),
     MSG_LIST(struct sev_report, "prekeys", prekeys, MSG_BY_VALUE, 1, SEV_PREKEYS_MAX, msg_document),
     MSG_OBJECT("previous", 0, MSG_HAS(struct sev_report, has_previous), previous_table),
     MSG_TIME(struct sev_report, "previous_timeserver_time", attested_before),
@@ -156,7 +156,7 @@ void sev_attacks_write(uint32_t set, sev_buf *out)
 /* One entry's text: ECU and name, escaped at worst, two digests, numbers. */
 #define ENTRY_BYTES_MAX (2 * SEV_ID_BYTES_MAX + 2 * SEV_NAME_BYTES_MAX + 512)
 
-static sev_err entry_digest(struct sev_sha256 *h, const struct sev_installed *e, bool first)
+static sev_err entry_digest(struct sev_sha256 *h, const struct sev_base_entry *e, bool first)
 {
     uint8_t text[ENTRY_BYTES_MAX], hashes[512];
     sev_buf b = sev_buf_of(text, sizeof text), hb = sev_buf_of(hashes, sizeof hashes);
@@ -180,10 +180,10 @@ static sev_err entry_digest(struct sev_sha256 *h, const struct sev_installed *e,
 }
 
 /* The entry that follows `last` in order of ECU, or NULL. At most SEV_ECUS_MAX steps. */
-static const struct sev_installed *entry_after(const struct sev_installed *set, uint32_t count,
-                                               const struct sev_installed *last)
+static const struct sev_base_entry *entry_after(const struct sev_base_entry *set, uint32_t count,
+                                                const struct sev_base_entry *last)
 {
-    const struct sev_installed *next = NULL;
+    const struct sev_base_entry *next = NULL;
     for (uint32_t i = 0; i < count; i++) {
         if (last != NULL && sev_slice_cmp(set[i].ecu, last->ecu) <= 0)
             continue;
@@ -193,7 +193,7 @@ static const struct sev_installed *entry_after(const struct sev_installed *set, 
     return next;
 }
 
-sev_err sev_base_digest(const struct sev_installed *set, uint32_t count,
+sev_err sev_base_digest(const struct sev_base_entry *set, uint32_t count,
                         uint8_t out[SEV_SHA256_BYTES])
 {
     struct sev_sha256 h;
@@ -202,7 +202,7 @@ sev_err sev_base_digest(const struct sev_installed *set, uint32_t count,
         return SEV_E_MALFORMED;
     sev_sha256_init(&h);
     sev_sha256_update(&h, "[", 1);
-    for (const struct sev_installed *e = entry_after(set, count, NULL); e != NULL;
+    for (const struct sev_base_entry *e = entry_after(set, count, NULL); e != NULL;
          e = entry_after(set, count, e)) {
         sev_err err = entry_digest(&h, e, written == 0);
         if (err != SEV_OK)

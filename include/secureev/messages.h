@@ -71,7 +71,7 @@ bool sev_list_next(sev_json *it, sev_slice *out);
 /* ------------------------------------------------------------------- parts */
 
 /** An image as reports name it: {"fileinfo": {"hashes", "length"}, "filepath"}. */
-struct sev_image {
+struct sev_image_info {
     sev_slice name;
     int64_t length;
     struct sev_hashes hashes;
@@ -112,19 +112,19 @@ struct sev_outcome {
 
 /** ECU version report, signed by the ECU. REQ-MAN-03 REQ-MAN-04 REQ-MAN-06 */
 struct sev_report {
-    sev_slice vehicle;        /**< native alone */
-    sev_slice ecu;            /**< ecu_serial */
-    int64_t counter;          /**< strictly rising; aktualizr: report_counter, 0 = none */
-    sev_time time;            /**< native: when it was made, by the ECU's trusted clock */
-    sev_time attested;        /**< timeserver_time: the last attested time */
-    sev_time attested_before; /**< previous_timeserver_time */
-    struct sev_image image;   /**< installed_image, measured after the boot */
-    int64_t release_counter;  /**< native: of that image */
-    int64_t boot_count;       /**< native */
-    sev_slice attacks;        /**< attacks_detected; native: see sev_attacks_parse */
+    sev_slice vehicle;           /**< native alone */
+    sev_slice ecu;               /**< ecu_serial */
+    int64_t counter;             /**< strictly rising; aktualizr: report_counter, 0 = none */
+    sev_time time;               /**< native: when it was made, by the ECU's trusted clock */
+    sev_time attested;           /**< timeserver_time: the last attested time */
+    sev_time attested_before;    /**< previous_timeserver_time */
+    struct sev_image_info image; /**< installed_image, measured after the boot */
+    int64_t release_counter;     /**< native: of that image */
+    int64_t boot_count;          /**< native */
+    sev_slice attacks;           /**< attacks_detected; native: see sev_attacks_parse */
     bool has_previous;
     struct {
-        struct sev_image image;
+        struct sev_image_info image;
         int64_t release_counter;
     } previous; /**< native, optional: the image before, which a fall-back would run */
     bool has_held;
@@ -172,16 +172,16 @@ SEV_MUST_USE sev_err sev_report_check(struct sev_crypto *crypto, const struct se
                                       struct sev_report *out, bool *out_news);
 
 /** One ECU in the set that `base` stands for. */
-struct sev_installed {
+struct sev_base_entry {
     sev_slice ecu;
-    struct sev_image image;
+    struct sev_image_info image;
     int64_t release_counter;
 };
 /** SHA-256 of [[ECU, name, length, hashes, releaseCounter], ...] in canonical form, ordered by
  *  ECU whatever the order of `set`.
  *  @retval SEV_E_DUPLICATE_ECU  one ECU stands there twice
  *  @retval SEV_E_MALFORMED      over SEV_ECUS_MAX, or a member that no report could have */
-SEV_MUST_USE sev_err sev_base_digest(const struct sev_installed *set, uint32_t count,
+SEV_MUST_USE sev_err sev_base_digest(const struct sev_base_entry *set, uint32_t count,
                                      uint8_t out[SEV_SHA256_BYTES]);
 
 /* --------------------------------------------------------- status and reply */

@@ -554,11 +554,11 @@ TEST(msg_attacks__written_and_parsed__the_same_set)
 
 /* ---------------------------------------------------------------------- base */
 
-static struct sev_installed installed(const char *ecu, const char *name, int64_t counter)
+static struct sev_base_entry installed(const char *ecu, const char *name, int64_t counter)
 {
-    struct sev_installed i = {.ecu = body_of(ecu),
-                              .image = {.name = body_of(name), .length = 7},
-                              .release_counter = counter};
+    struct sev_base_entry i = {.ecu = body_of(ecu),
+                               .image = {.name = body_of(name), .length = 7},
+                               .release_counter = counter};
     i.image.hashes.has_sha256 = true;
     bytes_of(H32, i.image.hashes.sha256, SEV_SHA256_BYTES);
     return i;
@@ -566,8 +566,8 @@ static struct sev_installed installed(const char *ecu, const char *name, int64_t
 
 TEST(msg_base__any_order__digest_of_the_canonical_set)
 {
-    struct sev_installed set[] = {installed("b", "y", 2), installed("a", "x", 1),
-                                  installed("b/trust", "z", 3)};
+    struct sev_base_entry set[] = {installed("b", "y", 2), installed("a", "x", 1),
+                                   installed("b/trust", "z", 3)};
     sev_slice text = SEV_LIT("[[\"a\",\"x\",7,{\"sha256\":\"" H32 "\"},1],"
                              "[\"b\",\"y\",7,{\"sha256\":\"" H32 "\"},2],"
                              "[\"b/trust\",\"z\",7,{\"sha256\":\"" H32 "\"},3]]");
@@ -575,7 +575,7 @@ TEST(msg_base__any_order__digest_of_the_canonical_set)
     sev_sha256(text, wanted);
     CHECK_OK(sev_base_digest(set, 3, got));
     CHECK(memcmp(got, wanted, sizeof got) == 0);
-    struct sev_installed first = set[0];
+    struct sev_base_entry first = set[0];
     set[0] = set[2];
     set[2] = first;
     CHECK_OK(sev_base_digest(set, 3, got));
@@ -587,12 +587,12 @@ TEST(msg_base__any_order__digest_of_the_canonical_set)
 
 TEST(msg_base__one_ecu_twice_or_too_many__refused)
 {
-    static struct sev_installed many[SEV_ECUS_MAX + 1];
+    static struct sev_base_entry many[SEV_ECUS_MAX + 1];
     static char names[SEV_ECUS_MAX + 1][8];
     uint8_t got[SEV_SHA256_BYTES], before[SEV_SHA256_BYTES];
     memset(got, 0x5A, sizeof got);
     memcpy(before, got, sizeof before);
-    struct sev_installed set[] = {installed("a", "y", 2), installed("a", "x", 1)};
+    struct sev_base_entry set[] = {installed("a", "y", 2), installed("a", "x", 1)};
     CHECK_ERR(sev_base_digest(set, 2, got), SEV_E_DUPLICATE_ECU);
     set[1].ecu = SEV_LIT("b");
     set[1].image.hashes.has_sha256 = false;
