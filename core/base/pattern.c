@@ -53,7 +53,7 @@ static sev_slice component_at(sev_slice s, size_t start)
 bool sev_pattern_match(sev_slice pattern, sev_slice name)
 {
     size_t p = 0, n = 0;
-    if (pattern.len == 0 || name.len == 0)
+    if (pattern.len == 0 || name.len == 0) /* "*" does not name what has no name */
         return pattern.len == name.len;
     for (;;) {
         sev_slice want = component_at(pattern, p);
