@@ -148,8 +148,6 @@ sev_err sev_crypto_verify(struct sev_crypto *crypto, const struct sev_pubkey *ke
 {
     if (key->type == SEV_KEY_X25519)
         return SEV_E_UNSUPPORTED;
-    if (key->len > sizeof key->material)
-        return SEV_E_KEY;
     struct decoded own = {0}, *d = &own;
     ERR_clear_error();
     sev_err e = crypto != NULL ? lookup(crypto, key, &d) : decode(key, &own);

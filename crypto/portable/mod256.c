@@ -67,7 +67,7 @@ void sev_mod_sub(uint32_t *r, const uint32_t *a, const uint32_t *b, const struct
 
 /* Montgomery multiplication, one word of `a` at a time: t = (t + a[i] b + q m) / 2^32, where q
  * makes the division exact. Both products run in one loop, so that t is read and written once. t
- * stays below 2m < 2^257: eight words and `top`. */
+ * stays below b + m < 2^257, eight words and `top`, and ends below 2m if a or b is below m. */
 void sev_mod_mul(uint32_t *r, const uint32_t *a, const uint32_t *b, const struct sev_modulus *m)
 {
     uint32_t t[SEV_WORDS] = {0}, top = 0;

@@ -19,7 +19,7 @@ struct sev_modulus {
 
 /* Numbers are below the modulus, before and after; `r` may be the same as any input. */
 
-/** r = a b / 2^256 mod m */
+/** r = a b / 2^256 mod m; one of a and b (not both) may be any 256-bit number. */
 void sev_mod_mul(uint32_t *r, const uint32_t *a, const uint32_t *b, const struct sev_modulus *m);
 /** r = 2^512 / a mod m: the inverse of a number in Montgomery form, in that form; 0 gives 0. */
 void sev_mod_inverse(uint32_t *r, const uint32_t *a, const struct sev_modulus *m);

@@ -210,9 +210,7 @@ sev_err sev_p256_verify(const uint8_t point[65], const uint8_t digest[32], sev_s
         return SEV_E_SIGNATURE;
     sev_mod_mul(u2, u2, order.r2, &order);
     sev_mod_inverse(u2, u2, &order); /* 1/s in Montgomery form: products with it are plain */
-    sev_words_load(u1, digest, 32);
-    if (!sev_words_less(u1, order.m))
-        sev_words_sub(u1, u1, order.m);
+    sev_words_load(u1, digest, 32);  /* not reduced: see sev_mod_mul */
     sev_mod_mul(u1, u1, u2, &order);
     sev_mod_mul(u2, r, u2, &order);
     multiply(&p, u1, u2, &q);

@@ -506,6 +506,31 @@ TEST(p256__coordinate_not_reduced__bad_key)
     done(&f);
 }
 
+/* The same for y: the roots x of x^3 - 3x + b - y^2 for two small y, solved apart from this code.
+ */
+TEST(p256__y_coordinate_not_reduced__bad_key)
+{
+    static const struct {
+        BN_ULONG y;
+        const char *x;
+    } points[] = {{1, "6916fac45e568b6b9e2e2ecd611b282e5fcc40a3067d601057f879ce5a8a73cc"},
+                  {5, "d7325d7646cd60d80a92738ceb345f844cffaf35841022cab176f692de8de1d7"}};
+    struct fixture f = signed_once();
+    for (size_t i = 0; i < sizeof points / sizeof points[0]; i++) {
+        BIGNUM *y = prime();
+        sev_buf x = sev_buf_of(f.key.material + 1, 32);
+        CHECK_OK(sev_hex_decode(sev_slice_of(points[i].x, 64), &x));
+        assert_int_equal(BN_add_word(y, points[i].y), 1);
+        BN_bn2binpad(y, f.key.material + 33, 32);
+        CHECK_ERR(verify(&f), SEV_E_KEY);
+        BN_set_word(y, points[i].y);
+        BN_bn2binpad(y, f.key.material + 33, 32);
+        CHECK_ERR(verify(&f), SEV_E_SIGNATURE); /* a usable key, only not the signer's */
+        BN_free(y);
+    }
+    done(&f);
+}
+
 TEST(p256__no_other_type__is_verified_with_p256_material)
 {
     struct fixture f = signed_once();

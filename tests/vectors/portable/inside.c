@@ -16,6 +16,8 @@ static const char *const primes[] = {
     "FFFFFFFF00000001000000000000000000000000FFFFFFFFFFFFFFFFFFFFFFFF",
     "FFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551",
     "FFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFF43", /* 2^256 - 189 */
+    /* 2^255 + 95: here half of all products must be reduced without a carry that says so */
+    "800000000000000000000000000000000000000000000000000000000000005F",
 };
 
 static void to_words(uint32_t *out, const BIGNUM *v)
@@ -99,7 +101,23 @@ static void check_pair(struct numbers *n)
     check_words(out, n->expected);
     sev_mod_mul(a, a, b, &n->modulus); /* in place */
     check_words(a, n->expected);
-    CHECK_EQ(sev_words_less(b, out), BN_cmp(n->b, n->expected) < 0);
+    memset(b, 0xff, sizeof b); /* one factor need not be below m */
+    sev_mod_mul(a, a, b, &n->modulus);
+    BN_sub(n->b, n->r, BN_value_one());
+    BN_mod_mul(n->expected, n->expected, n->b, n->m, n->ctx);
+    BN_mod_mul(n->expected, n->expected, n->r_inverse, n->m, n->ctx);
+    check_words(a, n->expected);
+    sev_mod_mul(out, b, out, &n->modulus);
+    check_words(out, n->expected);
+}
+
+static void check_order(struct numbers *n)
+{
+    uint32_t a[SEV_WORDS], b[SEV_WORDS];
+    to_words(a, n->a);
+    to_words(b, n->b);
+    CHECK_EQ(sev_words_less(a, b), BN_cmp(n->a, n->b) < 0);
+    CHECK_EQ(sev_words_equal(a, b), BN_cmp(n->a, n->b) == 0);
     CHECK_EQ(sev_words_zero(b), BN_is_zero(n->b));
 }
 
@@ -111,7 +129,8 @@ TEST(mod256__edges_and_random_numbers__as_bignum)
             for (int j = 0; j < 40; j++) {
                 pick(n.a, i, n.m, n.ctx);
                 pick(n.b, j, n.m, n.ctx);
-                check_pair(&n);
+                check_order(&n);
+                check_pair(&n); /* uses n.b up */
             }
         }
         free_numbers(&n);
