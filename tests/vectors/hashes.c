@@ -154,7 +154,7 @@ static bool hkdf_accepts(const struct wycheproof_test *t)
     return sev_slice_eq(sev_slice_of(okm, size), wycheproof_hex(t->test, "okm"));
 }
 
-TEST(vectors__wycheproof_hkdf_sha256__all_as_announced) /* REQ-A04 */
+TEST(vectors__wycheproof_hkdf_sha256__all_as_announced)
 {
     wycheproof_run("hkdf_sha256", hkdf_accepts, NULL);
 }

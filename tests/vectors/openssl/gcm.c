@@ -33,7 +33,7 @@ static bool opens(const struct wycheproof_test *t)
     return true;
 }
 
-TEST(vectors__wycheproof_aes_256_gcm__all_as_announced) /* REQ-A04 */
+TEST(vectors__wycheproof_aes_256_gcm__all_as_announced)
 {
     used = 0;
     wycheproof_run("aes_gcm", opens, NULL);
