@@ -108,4 +108,56 @@ SIGNER_UNUSED static sev_slice signed_by(sev_profile profile, sev_slice body,
     return sev_buf_slice(&out);
 }
 
+/* What the tests of one program share. */
+SIGNER_UNUSED static uint8_t opened_memory[1u << 18];
+SIGNER_UNUSED static struct sev_doc opened;
+
+SIGNER_UNUSED static sev_slice body_of(const char *text)
+{
+    return sev_slice_of(text, strlen(text));
+}
+
+/* A message by one P-256 key, opened. */
+SIGNER_UNUSED static void opened_by(struct signer *s, const char *body)
+{
+    CHECK_OK(sev_message_open(&opened, signed_by(SEV_PROFILE_NATIVE, body_of(body), &s, 1,
+                                                 opened_memory, sizeof opened_memory)));
+}
+
+SIGNER_UNUSED static void bytes_of(const char *hex, uint8_t *out, size_t n)
+{
+    sev_buf b = sev_buf_of(out, n);
+    CHECK_OK(sev_hex_decode(body_of(hex), &b));
+    CHECK_EQ(b.len, n);
+}
+
+/* Runs one check on `opened`; true when it left its outputs as they were. */
+typedef sev_err check_fn(bool *untouched);
+
+/* Every bit of the envelope flipped, one at a time. */
+SIGNER_UNUSED static void expect_no_flip_accepted(sev_slice message, check_fn *check)
+{
+    static uint8_t flipped[1u << 16];
+    bool untouched = true;
+    CHECK(message.len <= sizeof flipped);
+    for (size_t bit = 0; bit < message.len * 8; bit++) {
+        memcpy(flipped, message.ptr, message.len);
+        flipped[bit / 8] = (uint8_t)(flipped[bit / 8] ^ (1u << bit % 8));
+        if (sev_message_open(&opened, sev_slice_of(flipped, message.len)) != SEV_OK)
+            continue;
+        if (check(&untouched) == SEV_OK)
+            print_error("bit %zu: %.*s\n", bit, (int)message.len, (char *)flipped);
+        CHECK(check(&untouched) != SEV_OK);
+        CHECK(untouched);
+    }
+}
+
+/* The time in the examples. */
+SIGNER_UNUSED static sev_time when(void)
+{
+    sev_time t = 0;
+    CHECK_OK(sev_time_parse(SEV_LIT("2026-03-01T10:20:30Z"), &t));
+    return t;
+}
+
 #endif
