@@ -180,7 +180,7 @@ struct sev_base_entry {
 /** SHA-256 of [[ECU, name, length, hashes, releaseCounter], ...] in canonical form, ordered by
  *  ECU whatever the order of `set`.
  *  @retval SEV_E_DUPLICATE_ECU  one ECU stands there twice
- *  @retval SEV_E_MALFORMED      over SEV_ECUS_MAX, or a member that no report could have */
+ *  @retval SEV_E_MALFORMED      over SEV_ECUS_MAX, no digest, or text that is not UTF-8 */
 SEV_MUST_USE sev_err sev_base_digest(const struct sev_base_entry *set, uint32_t count,
                                      uint8_t out[SEV_SHA256_BYTES]);
 
