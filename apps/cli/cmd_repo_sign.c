@@ -1,0 +1,360 @@
+/* cmd_repo_sign - `secureev repo`: the ceremony, from bytes to be signed to a published file.
+ * SPDX-License-Identifier: MIT */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "repo.h"
+
+#define ONLINE_KEYS_MAX 64u
+
+/* -------------------------------------------------------------------- stage */
+
+static void put_text(sev_json_writer *w, const char *name, const char *value)
+{
+    sev_json_w_string_member(w, name, sev_slice_of(value, strlen(value)));
+}
+
+static const char *profile_name(sev_profile profile)
+{
+    return profile == SEV_PROFILE_AKTUALIZR ? "aktualizr" : "native";
+}
+
+static void emit_staged(sev_json_writer *w, const void *context)
+{
+    const struct repo *repo = context;
+    struct sev_repository_staged s;
+    sev_json_w_object(w);
+    sev_json_w_name(w, SEV_LIT("staged"));
+    sev_json_w_array(w);
+    for (size_t i = 0; sev_repository_staged_at(repo->r, i, &s); i++) {
+        uint8_t expires[32];
+        sev_buf b = sev_buf_of(expires, sizeof expires);
+        sev_time_format(s.expires, &b);
+        sev_json_w_object(w);
+        sev_json_w_bool_member(w, "complete", s.complete);
+        sev_json_w_string_member(w, "expires", sev_buf_slice(&b));
+        put_text(w, "file", s.file);
+        put_text(w, "profile", profile_name(s.profile));
+        put_text(w, "role", s.role);
+        sev_json_w_integer_member(w, "signatures", s.signatures);
+        sev_json_w_integer_member(w, "threshold", s.threshold);
+        sev_json_w_integer_member(w, "version", s.version);
+        sev_json_w_object_end(w);
+    }
+    sev_json_w_array_end(w);
+    sev_json_w_object_end(w);
+}
+
+static int report_staged(struct repo *repo)
+{
+    struct cli *c = repo->cli;
+    struct sev_repository_staged s;
+    size_t i = 0;
+    if (cli_json(c))
+        return cli_print_json(c, emit_staged, repo);
+    for (; sev_repository_staged_at(repo->r, i, &s); i++)
+        cli_print(c, "%s  %s version %lld: %u of %u signatures\n", s.file, s.role,
+                  (long long)s.version, s.signatures, s.threshold);
+    if (i == 0)
+        cli_print(c, "nothing to sign\n");
+    return 0;
+}
+
+int repo_run_stage(struct cli *c)
+{
+    struct repo repo;
+    sev_time now;
+    int code = cli_opt_time(c, "now", &now);
+    if (code == 0)
+        code = repo_open(c, SEV_REPOSITORY_WRITE, &repo);
+    if (code != 0)
+        return code;
+    sev_err e = sev_repository_stage(repo.r, now, false);
+    code = e == SEV_OK ? report_staged(&repo) : repo_fail(&repo, e);
+    repo_close(&repo);
+    return code;
+}
+
+/* --------------------------------------------------------------------- sign */
+
+struct signature {
+    const char *file;
+    struct sev_tbs tbs;
+    char keyid[SEV_KEY_ID_CHARS + 1];
+    char out[SEV_FS_PATH_MAX];
+};
+
+static void emit_signature(sev_json_writer *w, const void *context)
+{
+    const struct signature *s = context;
+    sev_json_w_object(w);
+    put_text(w, "file", s->file);
+    put_text(w, "keyid", s->keyid);
+    put_text(w, "profile", profile_name(s->tbs.profile));
+    put_text(w, "sha256", s->tbs.sha256);
+    put_text(w, "signature", s->out);
+    sev_json_w_string_member(w, "type", s->tbs.type);
+    sev_json_w_integer_member(w, "version", s->tbs.version);
+    sev_json_w_object_end(w);
+}
+
+/* OUT/native.1.root.0123abcd.sig */
+static bool name_signature(struct cli *c, struct signature *s)
+{
+    const char *slash = strrchr(s->file, '/');
+    const char *base = slash != NULL ? slash + 1 : s->file;
+    size_t n = strlen(base);
+    if (n > 4 && strcmp(base + n - 4, ".tbs") == 0)
+        n -= 4;
+    int length = snprintf(s->out, sizeof s->out, "%s/%.*s.%.8s.sig", cli_opt(c, "out"), (int)n,
+                          base, s->keyid);
+    return length > 0 && (size_t)length < sizeof s->out;
+}
+
+static int write_signature(struct cli *c, struct signature *s, sev_slice sig)
+{
+    uint8_t bytes[SEV_SIGNATURE_FILE_BYTES_MAX];
+    sev_buf b = sev_buf_of(bytes, sizeof bytes);
+    sev_err e = sev_tbs_signature_file(&s->tbs, s->keyid, sig, &b);
+    if (e == SEV_OK && !name_signature(c, s))
+        e = SEV_E_BAD_NAME;
+    if (e != SEV_OK)
+        return cli_fail(c, e, NULL, "%s", s->file);
+    e = sev_file_replace(cli_fs(c), s->out, sev_buf_slice(&b), 0644);
+    if (e != SEV_OK)
+        return cli_fail_fs(c, e, "--out names a folder for the signature files");
+    if (cli_json(c))
+        return cli_print_json(c, emit_signature, s);
+    cli_print(c, "%s\n", s->out);
+    return 0;
+}
+
+/* Shown at once, before the passphrase is asked for: that is where a person can still say no. */
+static int show(struct cli *c, const char *file, sev_slice bytes, struct sev_tbs *out)
+{
+    struct sev_repository_note note = {""};
+    struct sev_bytes text = {0};
+    struct cli_text safe = {0};
+    sev_err e = sev_tbs_check(cli_fs(c), bytes, out, &note);
+    if (e == SEV_OK)
+        e = sev_tbs_describe(cli_fs(c), bytes, &text);
+    if (e != SEV_OK)
+        return cli_fail(c, e, "do not sign it; ask for another file", "%s: %s", file,
+                        note.text[0] != '\0' ? note.text : sev_err_sentence(e));
+    for (size_t at = 0; at < text.len;) { /* line by line: each is made safe for the terminal */
+        const uint8_t *end = memchr(text.ptr + at, '\n', text.len - at);
+        size_t n = end != NULL ? (size_t)(end - (text.ptr + at)) : text.len - at;
+        cli_text_put_safe(&safe, sev_slice_of(text.ptr + at, n));
+        cli_text_put(&safe, "\n", 1);
+        at += n + 1;
+    }
+    cli_note(c, "to be signed: %s\n%s", file, safe.ptr != NULL ? safe.ptr : "");
+    cli_text_free(&safe);
+    sev_bytes_free(cli_fs(c), &text);
+    return 0;
+}
+
+static int check_previous(struct cli *c, const struct sev_tbs *tbs)
+{
+    uint64_t above = 0;
+    int code = cli_opt_integer(c, "above", 0, SEV_JSON_INT_MAX, &above);
+    if (code == 0 && tbs->version <= (int64_t)above)
+        code = cli_fail(c, SEV_E_VERSION_ROLLBACK, NULL, "version %lld is not above %llu",
+                        (long long)tbs->version, (unsigned long long)above);
+    return code;
+}
+
+static int sign_one(struct cli *c, const char *file, const struct sev_privkey *key,
+                    const char *keyid)
+{
+    struct signature s = {.file = file};
+    struct sev_bytes bytes = {0};
+    uint8_t raw[SEV_SIG_BYTES_MAX];
+    sev_buf sig = sev_buf_of(raw, sizeof raw);
+    sev_err e = sev_file_read(cli_fs(c), file, SEV_TARGETS_BYTES_MAX, 0, &bytes);
+    if (e != SEV_OK)
+        return cli_fail_fs(c, e, NULL);
+    struct sev_repository_note note = {""};
+    e = sev_tbs_check(cli_fs(c), sev_bytes_slice(&bytes), &s.tbs, &note); /* what was shown? */
+    if (e == SEV_OK)
+        e = sev_privkey_sign(key, sev_bytes_slice(&bytes), &sig);
+    sev_bytes_free(cli_fs(c), &bytes);
+    if (e != SEV_OK)
+        return cli_fail(c, e, NULL, "%s: %s", file, note.text);
+    memcpy(s.keyid, keyid, SEV_KEY_ID_CHARS);
+    return write_signature(c, &s, sev_buf_slice(&sig));
+}
+
+int repo_run_sign(struct cli *c)
+{
+    struct sev_keystore ks;
+    struct sev_key_entry entry;
+    struct sev_privkey *key = NULL;
+    size_t count = cli_arg_count(c);
+    int code = 0;
+    if (count > 1 && cli_json(c))
+        return cli_usage(c, "with --json, one file at a time");
+    for (size_t i = 0; code == 0 && i < count; i++) {
+        struct sev_bytes bytes = {0};
+        struct sev_tbs tbs;
+        sev_err e = sev_file_read(cli_fs(c), cli_arg(c, i), SEV_TARGETS_BYTES_MAX, 0, &bytes);
+        if (e != SEV_OK)
+            return cli_fail_fs(c, e, NULL);
+        code = show(c, cli_arg(c, i), sev_bytes_slice(&bytes), &tbs);
+        if (code == 0)
+            code = check_previous(c, &tbs);
+        sev_bytes_free(cli_fs(c), &bytes);
+    }
+    if (code == 0)
+        code = cli_keystore(c, false, &ks);
+    if (code == 0)
+        code = cli_key_find(c, &ks, cli_opt(c, "key"), &entry);
+    if (code == 0)
+        code = cli_key_open(c, &ks, &entry, "", &key);
+    for (size_t i = 0; code == 0 && i < count; i++)
+        code = sign_one(c, cli_arg(c, i), key, entry.id);
+    sev_privkey_free(key);
+    return code;
+}
+
+/* ----------------------------------------------------------------- assemble */
+
+static int assemble(struct cli *c, struct sev_bytes *files, sev_slice *slices, size_t count)
+{
+    struct repo repo;
+    for (size_t i = 0; i < count; i++) {
+        sev_err e =
+            sev_file_read(cli_fs(c), cli_arg(c, i), SEV_SIGNATURE_FILE_BYTES_MAX, 0, &files[i]);
+        if (e != SEV_OK)
+            return cli_fail_fs(c, e, NULL);
+        slices[i] = sev_bytes_slice(&files[i]);
+    }
+    int code = repo_open(c, SEV_REPOSITORY_WRITE, &repo);
+    if (code != 0)
+        return code;
+    sev_err e = sev_repository_assemble(repo.r, slices, count, cli_flag(c, "partial"));
+    code = e == SEV_OK ? report_staged(&repo) : repo_fail(&repo, e);
+    repo_close(&repo);
+    return code;
+}
+
+int repo_run_assemble(struct cli *c)
+{
+    size_t count = cli_arg_count(c);
+    struct sev_bytes *files = calloc(count + 1, sizeof *files);
+    sev_slice *slices = calloc(count + 1, sizeof *slices);
+    int code = files == NULL || slices == NULL ? cli_fail(c, SEV_E_MEMORY, NULL, "signatures")
+                                               : assemble(c, files, slices, count);
+    for (size_t i = 0; files != NULL && i < count; i++)
+        sev_bytes_free(cli_fs(c), &files[i]);
+    free(files);
+    free(slices);
+    return code;
+}
+
+/* ------------------------------------------------------------------ publish */
+
+/* Keys of the keystore, opened when they are first needed. */
+struct online {
+    struct cli *cli;
+    struct sev_keystore ks;
+    size_t count;
+    struct {
+        char id[SEV_KEY_ID_CHARS + 1];
+        struct sev_privkey *key; /* NULL: not here */
+    } keys[ONLINE_KEYS_MAX];
+    int code; /* of an error that was reported */
+};
+
+static sev_err open_online(struct online *o, const char *keyid, struct sev_privkey **out)
+{
+    struct sev_key_entry entry;
+    *out = NULL;
+    sev_err e = sev_keystore_find(&o->ks, keyid, &entry);
+    if (e == SEV_E_NOT_FOUND)
+        return SEV_OK;
+    if (e != SEV_OK) {
+        o->code = cli_key_fail(o->cli, e, keyid);
+        return e;
+    }
+    o->code = cli_key_open(o->cli, &o->ks, &entry, "", out);
+    return o->code == 0 ? SEV_OK : SEV_E_PASSPHRASE;
+}
+
+static sev_err sign_online(void *context, const char *keyid, sev_slice message, sev_buf *out)
+{
+    struct online *o = context;
+    size_t i = 0;
+    while (i < o->count && strcmp(o->keys[i].id, keyid) != 0)
+        i++;
+    if (i == ONLINE_KEYS_MAX)
+        return SEV_E_MEMORY;
+    if (i == o->count) {
+        sev_err e = open_online(o, keyid, &o->keys[i].key);
+        if (e != SEV_OK)
+            return e;
+        memcpy(o->keys[i].id, keyid, SEV_KEY_ID_CHARS + 1);
+        o->count++;
+    }
+    return o->keys[i].key != NULL ? sev_privkey_sign(o->keys[i].key, message, out)
+                                  : SEV_E_NOT_FOUND;
+}
+
+static int publish(struct cli *c, enum sev_repository_publish_how how, struct repo *repo)
+{
+    struct sev_repository_signer signer;
+    struct online *o = NULL;
+    sev_time now;
+    int code = cli_opt_time(c, "now", &now);
+    if (code != 0)
+        return code;
+    if (cli_opt(c, "keystore") != NULL) { /* asked for: no other key is ever touched */
+        o = calloc(1, sizeof *o);
+        if (o == NULL)
+            return cli_fail(c, SEV_E_MEMORY, NULL, "keys");
+        o->cli = c;
+        signer = (struct sev_repository_signer){o, sign_online};
+        code = cli_keystore(c, false, &o->ks);
+    }
+    if (code == 0) {
+        sev_err e = sev_repository_publish(repo->r, now, how, o != NULL ? &signer : NULL);
+        if (e != SEV_OK)
+            code = o != NULL && o->code != 0 ? o->code : repo_fail(repo, e);
+    }
+    for (size_t i = 0; o != NULL && i < o->count; i++)
+        sev_privkey_free(o->keys[i].key);
+    free(o);
+    return code;
+}
+
+int repo_run_publish(struct cli *c)
+{
+    struct repo repo;
+    int code = repo_open(c, SEV_REPOSITORY_WRITE, &repo);
+    if (code != 0)
+        return code;
+    code = publish(c, SEV_PUBLISH_ALL, &repo);
+    if (code == 0 && !cli_json(c))
+        cli_print(c, "published\n");
+    repo_close(&repo);
+    return code;
+}
+
+int repo_run_refresh(struct cli *c)
+{
+    struct repo repo;
+    sev_time now;
+    int code = cli_opt_time(c, "now", &now);
+    if (code == 0)
+        code = repo_open(c, SEV_REPOSITORY_WRITE, &repo);
+    if (code != 0)
+        return code;
+    code = publish(c, SEV_PUBLISH_REFRESH, &repo);
+    if (code == 0) { /* what people sign */
+        sev_err e = sev_repository_stage(repo.r, now, true);
+        code = e == SEV_OK ? report_staged(&repo) : repo_fail(&repo, e);
+    }
+    repo_close(&repo);
+    return code;
+}

@@ -1,0 +1,59 @@
+/* repo - what the sub-commands of `secureev repo` have in common. SPDX-License-Identifier: MIT */
+#ifndef SEV_CLI_REPO_H
+#define SEV_CLI_REPO_H
+
+#include "cli.h"
+#include "keys.h"
+#include "secureev/repository.h"
+
+#define REPO_NOW_OPTION                                                                            \
+    {                                                                                              \
+        .name = "now", .value = "TIME", .shown = "the system clock",                               \
+        .help = "the time to sign at, RFC 3339"                                                    \
+    }
+
+/* All of these report their errors: 0, or the exit code to return. */
+
+/** An open repository and what a failed call says of itself. */
+struct repo {
+    struct cli *cli;
+    struct sev_repository_note note;
+    struct sev_repository *r;
+};
+SEV_MUST_USE int repo_open(struct cli *c, unsigned how, struct repo *out);
+void repo_close(struct repo *repo);
+/** Report `e` with what the note says. */
+int repo_fail(struct repo *repo, sev_err e);
+/** Save and say what was done. */
+SEV_MUST_USE int repo_done(struct repo *repo, const char *format, ...) CLI_PRINTF(2, 3);
+
+/** The public key that `text` names: a file (key object or PEM) when it has a slash or ends in
+ *  .json or .pem, otherwise a key of the keystore. */
+SEV_MUST_USE int repo_key(struct cli *c, const char *text, struct sev_pubkey *out);
+/** "NAME=2:KEY,KEY,KEY", or "2:KEY,KEY" when `name` is given. Free with repo_role_free. */
+SEV_MUST_USE int repo_role(struct cli *c, const char *spec, const char *name,
+                           struct sev_repository_role *out);
+void repo_role_free(struct sev_repository_role *role);
+/** Days in one of the values of option --expires, "ROLE=DAYS". 0: not given. */
+SEV_MUST_USE int repo_days(struct cli *c, const char *role, uint32_t *out);
+
+/** All values of a repeated option. */
+struct sev_texts repo_texts(const struct cli *c, const char *name);
+
+int repo_run_init(struct cli *c);
+int repo_run_add(struct cli *c);
+int repo_run_remove(struct cli *c);
+int repo_run_assign(struct cli *c);
+int repo_run_attest(struct cli *c);
+int repo_run_withdraw(struct cli *c);
+int repo_run_delegate(struct cli *c);
+int repo_run_undelegate(struct cli *c);
+int repo_run_rotate(struct cli *c);
+int repo_run_revoke(struct cli *c);
+int repo_run_stage(struct cli *c);
+int repo_run_sign(struct cli *c);
+int repo_run_assemble(struct cli *c);
+int repo_run_publish(struct cli *c);
+int repo_run_refresh(struct cli *c);
+
+#endif

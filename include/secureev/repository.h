@@ -1,0 +1,269 @@
+/* repository - the making side of a Director, Images or Regulator repository: what it lists, who
+ * may sign, ceremonies in which each key stays on its holder's machine, publishing in an order in
+ * which a reader at any moment sees the old files or the new ones. Hosted; files through a sev_fs.
+ * SPDX-License-Identifier: MIT */
+#ifndef SECUREEV_REPOSITORY_H
+#define SECUREEV_REPOSITORY_H
+
+#include "secureev/fs.h"
+#include "secureev/key.h"
+#include "secureev/text.h"
+
+/* DIR/repository.json   everything that is wanted and known; replaced whole, in one step
+ * DIR/staged/           bytes to be signed, PROFILE.VERSION.ROLE.tbs, and in words, .txt
+ * DIR/pool/             image bytes that no published file lists yet
+ * DIR/trust/            what is trusted of the repository that entries are copied from
+ * DIR/public/           what a static web server serves; aktualizr's files in public/aktualizr/ */
+
+#define SEV_REPOSITORY_STATE_BYTES_MAX (256u << 20) /* 200 roles with 8 MiB are 1.6 GiB: too many  \
+                                                     */
+#define SEV_REPOSITORY_ROLES_MAX 8u                 /* of a root: four, publish, time, kem */
+#define SEV_REPOSITORY_LOCK_MS 10000u               /* others publish for seconds */
+#define SEV_REPOSITORY_DAYS_MAX 3650u
+#define SEV_REPOSITORY_SEARCHES_MAX 100000u /* of one lint */
+
+typedef enum sev_repository_kind {
+    SEV_REPOSITORY_DIRECTOR,
+    SEV_REPOSITORY_IMAGES,
+    SEV_REPOSITORY_REGULATOR,
+    SEV_REPOSITORY_KINDS,
+} sev_repository_kind;
+/** "director", "images", "regulator". */
+const char *sev_repository_kind_name(sev_repository_kind kind);
+
+/** What went wrong, for people. Empty while nothing did. */
+struct sev_repository_note {
+    char text[512];
+};
+
+struct sev_repository;
+
+/* ------------------------------------------------------------ making one */
+
+/** Keys of a role, as given: key material, any order. */
+struct sev_repository_keys {
+    const struct sev_pubkey *keys;
+    uint32_t count;
+    uint32_t threshold;
+};
+struct sev_repository_role {
+    const char *name;
+    bool aktualizr; /**< the role of that name in profile aktualizr */
+    struct sev_repository_keys keys;
+    uint32_t days; /**< until a file of it expires; 0: DESIGN 3.7's default */
+};
+struct sev_repository_plan {
+    sev_repository_kind kind;
+    const char *vehicle; /**< Director that serves one vehicle; else NULL */
+    bool with_aktualizr;
+    const struct sev_repository_role *roles; /**< a Regulator's `attestations` too */
+    uint32_t role_count;
+};
+
+/**
+ * Make a repository in `dir`, whose first root is staged to be signed.
+ *
+ * @retval SEV_E_EXISTS     there is one
+ * @retval SEV_E_THRESHOLD  a threshold is zero or cannot be met by its keys
+ * @retval SEV_E_CONFIG     a role is missing, or not one of this kind of repository
+ * @retval SEV_E_KEY        a key that this profile or role cannot have
+ */
+SEV_MUST_USE sev_err sev_repository_init(const struct sev_fs *fs, const char *dir,
+                                         const struct sev_repository_plan *plan, sev_time now,
+                                         struct sev_repository_note *note);
+
+enum { SEV_REPOSITORY_WRITE = 1 /**< lock the folder: one writer at a time */ };
+/**
+ * @retval SEV_E_NOT_FOUND  no repository there
+ * @retval SEV_E_BUSY       another writer
+ * @retval SEV_E_STORE      repository.json is damaged
+ */
+SEV_MUST_USE sev_err sev_repository_open(const struct sev_fs *fs, const char *dir, unsigned how,
+                                         struct sev_repository_note *note,
+                                         struct sev_repository **out);
+/** NULL is fine. What was not saved is lost. */
+void sev_repository_close(struct sev_repository *r);
+/** Keep the changes, all of them or none. */
+SEV_MUST_USE sev_err sev_repository_save(struct sev_repository *r);
+
+sev_repository_kind sev_repository_kind_of(const struct sev_repository *r);
+
+/* -------------------------------------------------------------- contents */
+
+/** A list of C strings. */
+struct sev_texts {
+    const char *const *items;
+    size_t count;
+};
+
+struct sev_repository_image {
+    const char *name;
+    const char *file;
+    const char *role; /**< the targets role that lists it; NULL: the top-level one */
+    struct sev_texts hardware_ids;
+    int64_t release_counter;
+    int64_t min_release_counter; /**< 0: none */
+    const char *version;
+    const char *format, *group; /**< or NULL */
+    struct sev_texts depends, conflicts;
+    const char *plaintext; /**< file that the image is the ciphertext of, or NULL */
+};
+/**
+ * List an image: the file is streamed into the pool and hashed on its way.
+ *
+ * @retval SEV_E_BAD_NAME  not clean, or not printable ASCII
+ * @retval SEV_E_EXISTS    the role lists that name with other bytes
+ * @retval SEV_E_NOT_FOUND no such role, or no such file
+ * @retval SEV_E_DELEGATION  the role is not trusted with that name
+ */
+SEV_MUST_USE sev_err sev_repository_add_image(struct sev_repository *r,
+                                              const struct sev_repository_image *image);
+/** @param role  NULL: whichever lists it; SEV_E_AMBIGUOUS when several do */
+SEV_MUST_USE sev_err sev_repository_remove_image(struct sev_repository *r, const char *name,
+                                                 const char *role);
+
+/** Where entries are copied from: a published repository, verified as a client would. */
+struct sev_repository_source {
+    const char *folder; /**< its public folder */
+    const char *root;   /**< file of the root to trust first; NULL: its 1.root.json */
+    sev_time now;
+};
+struct sev_repository_assignment {
+    const char *name;
+    struct sev_texts serials, hardware_ids; /**< in pairs */
+    sev_slice encryption;                   /**< JSON object, or empty */
+};
+SEV_MUST_USE sev_err sev_repository_assign(struct sev_repository *r,
+                                           const struct sev_repository_source *from,
+                                           const struct sev_repository_assignment *assignment);
+struct sev_repository_bundle {
+    const char *id; /**< NULL: no bundle block */
+    int64_t version;
+    struct sev_texts groups;    /**< each "SERIAL,SERIAL" */
+    const char *correlation_id; /**< NULL: as it is */
+};
+SEV_MUST_USE sev_err sev_repository_set_bundle(struct sev_repository *r,
+                                               const struct sev_repository_bundle *bundle);
+/** `attestation`: JSON object, or empty. */
+SEV_MUST_USE sev_err sev_repository_attest(struct sev_repository *r,
+                                           const struct sev_repository_source *from,
+                                           const char *name, sev_slice attestation);
+/** Moves the entry into `withdrawals`, where the search meets it first. DESIGN 3.3 */
+SEV_MUST_USE sev_err sev_repository_withdraw(struct sev_repository *r, const char *name,
+                                             sev_slice attestation);
+
+/* ----------------------------------------------------- roles and delegations */
+
+struct sev_repository_delegate {
+    const char *parent; /**< NULL: the top-level targets */
+    const struct sev_repository_role *roles;
+    uint32_t role_count; /**< more than one: they must agree (TAP 3) */
+    uint32_t min_roles;  /**< of them; 0 with a single role */
+    struct sev_texts paths;
+    bool has_hardware_ids; /**< absent: any; empty: none */
+    struct sev_texts hardware_ids;
+    bool terminating;
+    const char *before; /**< stands before this role; NULL: last */
+};
+/**
+ * @retval SEV_E_DELEGATION  a terminating delegation to a role that delegates for those paths, a
+ *         Director, a role that would delegate to itself, min_roles not above half of the roles
+ */
+SEV_MUST_USE sev_err sev_repository_delegate_to(struct sev_repository *r,
+                                                const struct sev_repository_delegate *d);
+/** Revoke: the delegation goes; the role's name stays in the snapshot until the keys of timestamp
+ *  and snapshot are others, or clients would take it for an attack. */
+SEV_MUST_USE sev_err sev_repository_undelegate(struct sev_repository *r, const char *role,
+                                               const char *parent);
+/** New keys and threshold for a role of the root, or for a delegated role in each delegation to
+ *  it (`parent` NULL) or in one. days 0: as it is. */
+SEV_MUST_USE sev_err sev_repository_rotate(struct sev_repository *r,
+                                           const struct sev_repository_role *role,
+                                           const char *parent);
+/** Take a key out of every role. @retval SEV_E_THRESHOLD a role could not sign any more */
+SEV_MUST_USE sev_err sev_repository_revoke_key(struct sev_repository *r, const char *keyid);
+
+/* -------------------------------------------------------------- ceremony */
+
+/** One file on its way. Texts live as long as the repository. */
+struct sev_repository_staged {
+    sev_profile profile;
+    const char *role;
+    int64_t version;
+    sev_time expires;
+    char file[SEV_FS_PATH_MAX]; /**< the bytes to be signed */
+    uint32_t signatures;
+    uint32_t threshold; /**< the largest of those that it must meet */
+    bool complete;
+};
+/** Call with 0, 1, 2, ... @return false when there is no such one */
+bool sev_repository_staged_at(struct sev_repository *r, size_t index,
+                              struct sev_repository_staged *out);
+
+/**
+ * Write the bytes to be signed of whatever changed, each under a version of its own that is
+ * claimed first. What is staged already and has not changed stays, with its signatures. Snapshot
+ * and timestamp follow when what they list is signed.
+ *
+ * @param aging  also what has less than half its life left
+ */
+SEV_MUST_USE sev_err sev_repository_stage(struct sev_repository *r, sev_time now, bool aging);
+
+/** Where signatures come from. `sign` may say SEV_E_NOT_FOUND: not one of its keys. */
+struct sev_repository_signer {
+    void *context;
+    sev_err (*sign)(void *context, const char *keyid, sev_slice message, sev_buf *out);
+};
+
+/** Take in detached signatures: all of them, or none.
+ *
+ * @param partial  accept too few for a threshold
+ * @retval SEV_E_MALFORMED  not a signature file
+ * @retval SEV_E_META_MISMATCH  it was made over other bytes than those staged
+ * @retval SEV_E_KEY        not a key of that role
+ * @retval SEV_E_SIGNATURE  it does not verify, or the threshold is not met
+ */
+SEV_MUST_USE sev_err sev_repository_assemble(struct sev_repository *r, const sev_slice *files,
+                                             size_t count, bool partial);
+
+enum sev_repository_publish_how {
+    SEV_PUBLISH_ALL,     /**< everything staged; must be complete */
+    SEV_PUBLISH_REFRESH, /**< only files that are signed online, made anew from what is published */
+};
+/**
+ * Sign what is signed online (timestamp, snapshot, the Director's targets), verify the result as a
+ * client would, and publish: images, delegated roles, targets, snapshot, timestamp; the root last
+ * where both key sets signed, first where the old keys did not. An interrupted run is finished
+ * first. Never writes other bytes under a name that was published.
+ *
+ * @param signer  may be NULL: then everything must be signed already
+ */
+SEV_MUST_USE sev_err sev_repository_publish(struct sev_repository *r, sev_time now,
+                                            enum sev_repository_publish_how how,
+                                            const struct sev_repository_signer *signer);
+
+/* -------------------------------------------------- on a key holder's machine */
+
+/** A document that asks to be signed. */
+struct sev_tbs {
+    sev_profile profile;
+    sev_slice type; /**< "root", ... in lower case */
+    int64_t version;
+    sev_time expires;
+    char sha256[2 * SEV_SHA256_BYTES + 1];
+};
+/**
+ * May these bytes be signed? They must be canonical, of a known type, printable ASCII, and all
+ * that a client would refuse in them is refused here. Nothing is believed of the file's name.
+ */
+SEV_MUST_USE sev_err sev_tbs_check(const struct sev_fs *fs, sev_slice bytes, struct sev_tbs *out,
+                                   struct sev_repository_note *note);
+/** What a key holder signs, line by line, for people. Free with sev_bytes_free. */
+SEV_MUST_USE sev_err sev_tbs_describe(const struct sev_fs *fs, sev_slice bytes,
+                                      struct sev_bytes *out);
+/** The detached signature file. */
+SEV_MUST_USE sev_err sev_tbs_signature_file(const struct sev_tbs *tbs, const char *keyid,
+                                            sev_slice signature, sev_buf *out);
+#define SEV_SIGNATURE_FILE_BYTES_MAX 4096u
+
+#endif

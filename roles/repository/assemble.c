@@ -1,0 +1,191 @@
+/* assemble - take in what key holders signed on machines of their own. REQ-KEY-10
+ * SPDX-License-Identifier: MIT */
+#include "internal.h"
+
+struct detached {
+    char sha256[HEX_CHARS + 1];
+    char keyid[SEV_KEY_ID_CHARS + 1];
+    uint32_t sig_len;
+    uint8_t sig[SEV_SIG_BYTES_MAX];
+};
+
+static void read_chars(sev_json *j, char *out, size_t count)
+{
+    sev_json_str s = {SEV_EMPTY, false};
+    sev_json_string(j, &s);
+    if (j->err == SEV_OK && (s.escaped || s.raw.len != count))
+        sev_json_fail(j, SEV_E_MALFORMED);
+    else if (j->err == SEV_OK)
+        memcpy(out, s.raw.ptr, count);
+}
+
+static void read_signature(sev_json *j, struct detached *out)
+{
+    sev_json_str s = {SEV_EMPTY, false};
+    sev_buf b = sev_buf_of(out->sig, sizeof out->sig);
+    sev_json_string(j, &s);
+    if (j->err == SEV_OK && (s.escaped || sev_hex_decode(s.raw, &b) != SEV_OK || b.overflow))
+        sev_json_fail(j, SEV_E_MALFORMED);
+    out->sig_len = (uint32_t)b.len;
+}
+
+static sev_err parse(sev_slice file, struct detached *out)
+{
+    uint32_t slots[16];
+    struct detached d = {.sig_len = 0};
+    sev_json_str name, type = {SEV_EMPTY, false};
+    int64_t version = 0;
+    if (file.len > SEV_SIGNATURE_FILE_BYTES_MAX ||
+        sev_json_check(file, (struct sev_json_scratch){slots, 16}, NULL, NULL) != SEV_OK)
+        return SEV_E_MALFORMED;
+    sev_json j = sev_json_at(file);
+    sev_json_object(&j);
+    while (sev_json_member(&j, &name)) {
+        if (sev_json_str_is(name, "keyid"))
+            read_chars(&j, d.keyid, SEV_KEY_ID_CHARS);
+        else if (sev_json_str_is(name, "sha256"))
+            read_chars(&j, d.sha256, HEX_CHARS);
+        else if (sev_json_str_is(name, "sig"))
+            read_signature(&j, &d);
+        else if (sev_json_str_is(name, "type"))
+            sev_json_string(&j, &type);
+        else if (sev_json_str_is(name, "version"))
+            sev_json_integer_in(&j, 1, 1, &version);
+        else
+            sev_json_fail(&j, SEV_E_MALFORMED);
+    }
+    bool whole = j.err == SEV_OK && version == 1 && d.sig_len != 0 && d.keyid[0] != '\0' &&
+                 d.sha256[0] != '\0' && sev_json_str_is(type, "secureev-signature");
+    if (!whole)
+        return SEV_E_MALFORMED;
+    *out = d;
+    return SEV_OK;
+}
+
+static struct sev_repo_doc *doc_of(struct sev_repository *r, const char *sha256)
+{
+    for (uint32_t i = 0; i < r->doc_count; i++)
+        if (r->docs[i]->staged.version != 0 && strcmp(r->docs[i]->staged.sha256, sha256) == 0)
+            return r->docs[i];
+    return NULL;
+}
+
+static bool may_sign(const struct sev_repo_required *required, const char *keyid)
+{
+    bool may = required->has_old && sev_repo_set_has(&required->old, keyid);
+    for (uint32_t i = 0; !may && i < required->count; i++)
+        may = sev_repo_set_has(&required->sets[i], keyid);
+    return may;
+}
+
+static bool has_signed(const struct sev_repo_doc *d, const char *keyid)
+{
+    for (uint32_t i = 0; i < d->staged.sig_count; i++)
+        if (strcmp(d->staged.sigs[i].keyid, keyid) == 0)
+            return true;
+    return false;
+}
+
+sev_err sev_repo_add_signature(struct sev_repository *r, struct sev_repo_doc *d,
+                               const struct sev_repo_required *required, const char *keyid,
+                               sev_slice sig)
+{
+    const struct sev_repo_key *key = sev_repo_find_key(r, keyid);
+    uint8_t digest[SEV_SHA256_BYTES], hex[2 * SEV_SIG_BYTES_MAX];
+    sev_buf h = sev_buf_of(hex, sizeof hex);
+    sev_slice message;
+    if (key == NULL || !may_sign(required, keyid))
+        return sev_repo_fail(r->note, SEV_E_KEY, "key %.12s is not one of role %.128s", keyid,
+                             d->role);
+    sev_err e = sev_repo_staged_message(r, d, &message);
+    if (e != SEV_OK)
+        return e;
+    sev_sha256(message, digest);
+    e = sev_crypto_verify(NULL, &key->key, message, digest, sig);
+    if (e != SEV_OK)
+        return sev_repo_fail(r->note, SEV_E_SIGNATURE,
+                             "the signature of key %.12s does not cover %.128s version %lld", keyid,
+                             d->role, (long long)d->staged.version);
+    if (has_signed(d, keyid))
+        return SEV_OK;
+    if (d->staged.sig_count == SEV_SIGS_MAX)
+        return sev_repo_fail(r->note, SEV_E_JSON_LIMIT, "role %.128s has %d signatures already",
+                             d->role, SEV_SIGS_MAX);
+    sev_hex_encode(sig, &h);
+    struct sev_repo_sig *s = &d->staged.sigs[d->staged.sig_count];
+    s->keyid = key->id;
+    e = sev_repo_text(&r->pool, sev_buf_slice(&h), &s->sig);
+    if (e == SEV_OK)
+        d->staged.sig_count++;
+    return e;
+}
+
+static sev_err take_one(struct sev_repository *r, sev_slice file, size_t number)
+{
+    struct sev_repo_required required;
+    struct detached sig;
+    sev_err e = parse(file, &sig);
+    if (e != SEV_OK)
+        return sev_repo_fail(r->note, e, "file %zu is not a signature file", number);
+    struct sev_repo_doc *d = doc_of(r, sig.sha256);
+    if (d == NULL)
+        return sev_repo_fail(r->note, SEV_E_META_MISMATCH,
+                             "file %zu: the signed bytes (sha256 %.12s...) are not staged here",
+                             number, sig.sha256);
+    if (d->staged.releasing)
+        return sev_repo_fail(r->note, SEV_E_CONFLICT, "role %.128s is being published", d->role);
+    e = sev_repo_required(r, d->profile, d->role, false, &required);
+    if (e != SEV_OK)
+        return e;
+    /* What is complete may be listed already, by length and digest: more would change it. */
+    if (d->staged.sealed)
+        return SEV_OK;
+    return sev_repo_add_signature(r, d, &required, sig.keyid, sev_slice_of(sig.sig, sig.sig_len));
+}
+
+/* Every file that got a signature has enough now? */
+static sev_err check_thresholds(struct sev_repository *r, const sev_slice *files, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        struct sev_repo_required required;
+        struct detached sig;
+        if (parse(files[i], &sig) != SEV_OK)
+            return SEV_E_BUG;
+        const struct sev_repo_doc *d = doc_of(r, sig.sha256);
+        sev_err e = sev_repo_required(r, d->profile, d->role, false, &required);
+        if (e != SEV_OK)
+            return e;
+        if (!sev_repo_complete(d, &required))
+            return sev_repo_fail(
+                r->note, SEV_E_SIGNATURE, "%s %.128s version %lld has too few signatures",
+                sev_repo_profile_name(d->profile), d->role, (long long)d->staged.version);
+    }
+    return SEV_OK;
+}
+
+static sev_err seal(struct sev_repository *r)
+{
+    for (uint32_t i = 0; i < r->doc_count; i++) {
+        struct sev_repo_doc *d = r->docs[i];
+        struct sev_repo_required required;
+        if (d->staged.version == 0)
+            continue;
+        sev_err e = sev_repo_required(r, d->profile, d->role, false, &required);
+        if (e != SEV_OK)
+            return e;
+        d->staged.sealed = sev_repo_complete(d, &required) &&
+                           (!required.has_old || sev_repo_set_met(d, &required.old));
+    }
+    return SEV_OK;
+}
+
+sev_err sev_repository_assemble(struct sev_repository *r, const sev_slice *files, size_t count,
+                                bool partial)
+{
+    sev_err e = seal(r);
+    for (size_t i = 0; e == SEV_OK && i < count; i++)
+        e = take_one(r, files[i], i + 1);
+    if (e == SEV_OK && !partial)
+        e = check_thresholds(r, files, count);
+    return e == SEV_OK ? sev_repository_save(r) : e;
+}

@@ -1,0 +1,510 @@
+/* content - which images a repository lists, and what it says of each. DESIGN 4
+ * SPDX-License-Identifier: MIT */
+#include "internal.h"
+
+/* ------------------------------------------------------------------- checks */
+
+static sev_err check_name(struct sev_repository *r, const char *name)
+{
+    size_t n = strlen(name);
+    bool plain = sev_repo_printable(name) && strpbrk(name, "\"\\") == NULL;
+    if (n > SEV_NAME_BYTES_MAX || !plain || !sev_name_is_clean(sev_repo_slice(name)))
+        return sev_repo_fail(r->note, SEV_E_BAD_NAME, "an image cannot be called %.300s",
+                             plain ? name : "so: printable ASCII without \" and \\");
+    return SEV_OK;
+}
+
+static sev_err check_id(struct sev_repository *r, const char *what, const char *id)
+{
+    size_t n = strlen(id);
+    bool plain = sev_repo_printable(id) && strpbrk(id, "\"\\") == NULL;
+    if (n == 0 || n > SEV_ID_BYTES_MAX || !plain)
+        return sev_repo_fail(r->note, SEV_E_BAD_NAME, "%s: 1 to %d printable ASCII characters",
+                             what, SEV_ID_BYTES_MAX);
+    return SEV_OK;
+}
+
+static sev_err check_texts(struct sev_repository *r, const char *what, struct sev_texts texts)
+{
+    sev_err e = SEV_OK;
+    for (size_t i = 0; e == SEV_OK && i < texts.count; i++) {
+        e = check_id(r, what, texts.items[i]);
+        for (size_t k = 0; e == SEV_OK && k < i; k++)
+            if (strcmp(texts.items[k], texts.items[i]) == 0)
+                e = sev_repo_fail(r->note, SEV_E_USAGE, "%s %.128s is given twice", what,
+                                  texts.items[i]);
+    }
+    return e;
+}
+
+/* ------------------------------------------------------------------- entries */
+
+static void put_texts(sev_json_writer *w, const char *name, struct sev_texts texts)
+{
+    sev_json_w_name(w, sev_repo_slice(name));
+    sev_json_w_array(w);
+    for (size_t i = 0; i < texts.count; i++)
+        sev_json_w_string(w, sev_repo_slice(texts.items[i]));
+    sev_json_w_array_end(w);
+}
+
+struct added {
+    const struct sev_repository_image *image;
+    int64_t length, plaintext_length;
+    struct sev_hashes hashes, plaintext;
+};
+
+static void put_optional(sev_json_writer *w, const char *name, const char *value)
+{
+    if (value != NULL)
+        sev_json_w_string_member(w, name, sev_repo_slice(value));
+}
+
+static void put_match(sev_json_writer *w, const struct added *a)
+{
+    const struct sev_repository_image *i = a->image;
+    sev_json_w_object(w);
+    if (i->conflicts.count != 0)
+        put_texts(w, "conflicts", i->conflicts);
+    if (i->depends.count != 0)
+        put_texts(w, "depends", i->depends);
+    put_optional(w, "format", i->format);
+    put_optional(w, "group", i->group);
+    put_texts(w, "hardwareIds", i->hardware_ids);
+    if (i->min_release_counter != 0)
+        sev_json_w_integer_member(w, "minReleaseCounter", i->min_release_counter);
+    if (i->plaintext != NULL) {
+        sev_json_w_name(w, SEV_LIT("plaintext"));
+        sev_json_w_object(w);
+        sev_json_w_name(w, SEV_LIT("hashes"));
+        sev_repo_put_hashes(w, &a->plaintext);
+        sev_json_w_integer_member(w, "length", a->plaintext_length);
+        sev_json_w_object_end(w);
+    }
+    sev_json_w_integer_member(w, "releaseCounter", i->release_counter);
+    sev_json_w_string_member(w, "version", sev_repo_slice(i->version));
+    sev_json_w_object_end(w);
+}
+
+static void put_image(sev_json_writer *w, const void *context)
+{
+    const struct added *a = context;
+    sev_json_w_object(w);
+    sev_json_w_name(w, SEV_LIT("custom"));
+    sev_json_w_object(w);
+    put_texts(w, "hardwareIds", a->image->hardware_ids);
+    sev_json_w_name(w, SEV_LIT("match"));
+    put_match(w, a);
+    sev_json_w_object_end(w);
+    sev_json_w_name(w, SEV_LIT("hashes"));
+    sev_repo_put_hashes(w, &a->hashes);
+    sev_json_w_integer_member(w, "length", a->length);
+    sev_json_w_object_end(w);
+}
+
+/* Somebody must have been trusted with the name, or no client will ever find the entry. */
+static bool is_trusted_with(const struct sev_repository *r, const char *role, sev_slice name)
+{
+    if (strcmp(role, "targets") == 0)
+        return true;
+    for (uint32_t i = 0; i < r->file_count; i++) {
+        const struct sev_repo_file *f = r->files[i];
+        for (uint32_t k = 0; f->retired == 0 && k < f->delegation_count; k++)
+            for (uint32_t n = 0; n < f->delegations[k].role_count; n++)
+                if (strcmp(f->delegations[k].roles[n].name, role) == 0 &&
+                    sev_repo_covers(&f->delegations[k], name))
+                    return true;
+    }
+    return false;
+}
+
+static sev_err find_role_for(struct sev_repository *r, const char *role, sev_slice name,
+                             struct sev_repo_file **out)
+{
+    const char *wanted = role != NULL ? role : "targets";
+    struct sev_repo_file *f = sev_repo_find_file(r, wanted);
+    if (f == NULL || f->retired != 0)
+        return sev_repo_fail(r->note, SEV_E_NOT_FOUND, "there is no role %.128s", wanted);
+    if (!is_trusted_with(r, wanted, name))
+        return sev_repo_fail(r->note, SEV_E_DELEGATION, "role %.128s is not trusted with %.*s",
+                             wanted, (int)name.len, (const char *)name.ptr);
+    *out = f;
+    return SEV_OK;
+}
+
+static sev_err put_new(struct sev_repository *r, struct sev_repo_file *f, const char *name,
+                       sev_repo_emit *emit, const void *context)
+{
+    sev_slice plain, value;
+    sev_err e = sev_repo_copy(&r->pool, sev_repo_slice(name), &plain);
+    if (e == SEV_OK)
+        e = sev_repo_json(&r->pool, emit, context, &value);
+    return e == SEV_OK ? sev_repo_put_entry(r, f, plain, value) : e;
+}
+
+/* A name stands for the same bytes for ever: caches, and aktualizr, rely on it. */
+static sev_err check_same_bytes(struct sev_repository *r, const char *name, int64_t length,
+                                const struct sev_hashes *hashes)
+{
+    sev_json_str plain = {sev_repo_slice(name), false};
+    for (uint32_t i = 0; i < r->file_count; i++) {
+        const struct sev_repo_entry *known = sev_repo_find_entry(r->files[i], plain.raw);
+        struct sev_target t;
+        if (known == NULL)
+            continue;
+        sev_err e = sev_target_parse(plain, known->value, SEV_PROFILE_NATIVE, &t);
+        if (e != SEV_OK)
+            return e;
+        if (t.length != length || !sev_hashes_eq(&t.hashes, hashes))
+            return sev_repo_fail(r->note, SEV_E_EXISTS,
+                                 "role %.64s lists other bytes as %.200s: give it another name, or "
+                                 "remove that first",
+                                 r->files[i]->name, name);
+    }
+    return SEV_OK;
+}
+
+static sev_err check_image(struct sev_repository *r, const struct sev_repository_image *i)
+{
+    if (r->kind != SEV_REPOSITORY_IMAGES)
+        return sev_repo_fail(r->note, SEV_E_CONFIG, "images are added to an images repository");
+    sev_err e = check_name(r, i->name);
+    if (e == SEV_OK)
+        e = check_texts(r, "hardware id", i->hardware_ids);
+    if (e == SEV_OK)
+        e = check_texts(r, "depends", i->depends);
+    if (e == SEV_OK)
+        e = check_texts(r, "conflicts", i->conflicts);
+    if (e == SEV_OK)
+        e = check_id(r, "version", i->version);
+    if (e == SEV_OK && i->format != NULL)
+        e = check_id(r, "format", i->format);
+    if (e == SEV_OK && i->group != NULL)
+        e = check_id(r, "group", i->group);
+    if (e != SEV_OK)
+        return e;
+    if (i->hardware_ids.count == 0 || i->hardware_ids.count > SEV_HARDWARE_IDS_MAX)
+        return sev_repo_fail(r->note, SEV_E_USAGE, "an image is for 1 to %d hardware ids",
+                             SEV_HARDWARE_IDS_MAX);
+    bool counters = i->release_counter >= 0 && i->release_counter <= SEV_JSON_INT_MAX &&
+                    i->min_release_counter >= 0 && i->min_release_counter <= i->release_counter;
+    if (!counters)
+        return sev_repo_fail(r->note, SEV_E_USAGE,
+                             "the least counter to update from is above the image's own");
+    return SEV_OK;
+}
+
+sev_err sev_repository_add_image(struct sev_repository *r, const struct sev_repository_image *image)
+{
+    struct added a = {.image = image};
+    struct sev_repo_file *f = NULL;
+    sev_err e = check_image(r, image);
+    if (e == SEV_OK)
+        e = find_role_for(r, image->role, sev_repo_slice(image->name), &f);
+    if (e == SEV_OK && image->plaintext != NULL)
+        e = sev_repo_hash_file(r, image->plaintext, &a.plaintext_length, &a.plaintext);
+    if (e == SEV_OK)
+        e = sev_repo_pool_image(r, image->file, &a.length, &a.hashes);
+    if (e == SEV_OK)
+        e = check_same_bytes(r, image->name, a.length, &a.hashes);
+    return e == SEV_OK ? put_new(r, f, image->name, put_image, &a) : e;
+}
+
+sev_err sev_repository_remove_image(struct sev_repository *r, const char *name, const char *role)
+{
+    struct sev_repo_file *found = NULL;
+    for (uint32_t i = 0; i < r->file_count; i++) {
+        struct sev_repo_file *f = r->files[i];
+        if ((role != NULL && strcmp(f->name, role) != 0) || f->retired != 0 ||
+            sev_repo_find_entry(f, sev_repo_slice(name)) == NULL)
+            continue;
+        if (found != NULL)
+            return sev_repo_fail(r->note, SEV_E_AMBIGUOUS, "roles %.64s and %.64s list %.200s",
+                                 found->name, f->name, name);
+        found = f;
+    }
+    if (found == NULL)
+        return sev_repo_fail(r->note, SEV_E_NOT_FOUND, "no role lists %.300s", name);
+    (void)sev_repo_drop_entry(found, sev_repo_slice(name));
+    return SEV_OK;
+}
+
+/* ------------------------------------------------------------------ Director */
+
+struct assigned {
+    const struct sev_repository_assignment *a;
+    const struct sev_repo_found *found;
+};
+
+/* Serials in the order of their names. */
+static size_t next_serial(struct sev_texts serials, const char *last)
+{
+    size_t best = serials.count;
+    for (size_t i = 0; i < serials.count; i++) {
+        bool after = last == NULL || strcmp(serials.items[i], last) > 0;
+        if (after && (best == serials.count || strcmp(serials.items[i], serials.items[best]) < 0))
+            best = i;
+    }
+    return best;
+}
+
+static void put_assigned(sev_json_writer *w, const void *context)
+{
+    const struct assigned *s = context;
+    const char *last = NULL;
+    sev_json_w_object(w);
+    sev_json_w_name(w, SEV_LIT("custom"));
+    sev_json_w_object(w);
+    sev_json_w_name(w, SEV_LIT("ecuIdentifiers"));
+    sev_json_w_object(w);
+    for (size_t n = 0; n < s->a->serials.count; n++) {
+        size_t i = next_serial(s->a->serials, last);
+        last = s->a->serials.items[i];
+        sev_json_w_name(w, sev_repo_slice(last));
+        sev_json_w_object(w);
+        sev_json_w_string_member(w, "hardwareId", sev_repo_slice(s->a->hardware_ids.items[i]));
+        sev_json_w_object_end(w);
+    }
+    sev_json_w_object_end(w);
+    if (s->a->encryption.len != 0) {
+        sev_json_w_name(w, SEV_LIT("encryption"));
+        sev_json_w_raw(w, s->a->encryption);
+    }
+    sev_json_w_name(w, SEV_LIT("match"));
+    sev_json_w_raw(w, s->found->match);
+    sev_json_w_object_end(w);
+    sev_json_w_name(w, SEV_LIT("hashes"));
+    sev_repo_put_hashes(w, &s->found->hashes);
+    sev_json_w_integer_member(w, "length", s->found->length);
+    sev_json_w_object_end(w);
+}
+
+/* An ECU gets one image: what it had before gives way. */
+static sev_err unassign(struct sev_repository *r, struct sev_repo_file *f, const char *serial,
+                        const char *but)
+{
+    for (uint32_t i = 0; i < f->entry_count; i++) {
+        struct sev_repo_entry *entry = &f->entries[i];
+        sev_slice ecus = sev_json_get(sev_json_get(entry->value, "custom"), "ecuIdentifiers");
+        if (sev_slice_eq(entry->name, sev_repo_slice(but)) || sev_json_get(ecus, serial).len == 0)
+            continue;
+        uint32_t count = 0;
+        sev_json j = sev_json_at(ecus);
+        sev_json_str name;
+        sev_json_object(&j);
+        while (sev_json_member(&j, &name)) {
+            sev_json_skip(&j, NULL);
+            count++;
+        }
+        if (count != 1)
+            return sev_repo_fail(r->note, SEV_E_DUPLICATE_ECU,
+                                 "ECU %.64s shares %.*s with others: remove or assign that first",
+                                 serial, (int)entry->name.len, (const char *)entry->name.ptr);
+        (void)sev_repo_drop_entry(f, entry->name);
+        i--;
+    }
+    return SEV_OK;
+}
+
+static sev_err check_hardware(struct sev_repository *r, const struct sev_repo_found *found,
+                              const struct sev_repository_assignment *a)
+{
+    for (size_t i = 0; i < a->hardware_ids.count; i++)
+        if (!sev_strings_contain(found->hardware_ids, sev_repo_slice(a->hardware_ids.items[i])))
+            return sev_repo_fail(r->note, SEV_E_WRONG_HARDWARE,
+                                 "%.200s is not for hardware %.128s of ECU %.64s", a->name,
+                                 a->hardware_ids.items[i], a->serials.items[i]);
+    /* One side without the other is a downgrade. REQ-H13 */
+    if (found->encrypted != (a->encryption.len != 0))
+        return sev_repo_fail(r->note, SEV_E_DOWNGRADE, "%.200s is %sencrypted, the assignment is%s",
+                             a->name, found->encrypted ? "" : "not ",
+                             a->encryption.len != 0 ? "" : " not");
+    return SEV_OK;
+}
+
+sev_err sev_repository_assign(struct sev_repository *r, const struct sev_repository_source *from,
+                              const struct sev_repository_assignment *a)
+{
+    struct sev_repo_found found;
+    struct assigned s = {a, &found};
+    struct sev_repo_file *f = r->files[0];
+    if (r->kind != SEV_REPOSITORY_DIRECTOR)
+        return sev_repo_fail(r->note, SEV_E_CONFIG, "a Director assigns, %s does not",
+                             sev_repository_kind_name(r->kind));
+    sev_err e = check_name(r, a->name);
+    if (e == SEV_OK)
+        e = check_texts(r, "ECU", a->serials);
+    if (e != SEV_OK)
+        return e;
+    if (a->serials.count == 0 || a->serials.count != a->hardware_ids.count)
+        return sev_repo_fail(r->note, SEV_E_USAGE, "name at least one ECU and its hardware id");
+    e = sev_repo_find_in_source(r, from, a->name, &found);
+    if (e == SEV_OK)
+        e = check_hardware(r, &found, a);
+    for (size_t i = 0; e == SEV_OK && i < a->serials.count; i++)
+        e = unassign(r, f, a->serials.items[i], a->name);
+    return e == SEV_OK ? put_new(r, f, a->name, put_assigned, &s) : e;
+}
+
+struct custom {
+    const struct sev_repository_bundle *b;
+    sev_slice correlation_id; /* JSON, or empty */
+};
+
+/* "A,B" as an array. */
+static void put_group(sev_json_writer *w, const char *group)
+{
+    sev_json_w_array(w);
+    while (*group != '\0') {
+        size_t n = strcspn(group, ",");
+        sev_json_w_string(w, sev_slice_of(group, n));
+        group += n + (group[n] == ',');
+    }
+    sev_json_w_array_end(w);
+}
+
+static void put_bundle(sev_json_writer *w, const void *context)
+{
+    const struct custom *c = context;
+    sev_json_w_object(w);
+    if (c->b->id != NULL) {
+        sev_json_w_name(w, SEV_LIT("bundle"));
+        sev_json_w_object(w);
+        if (c->b->groups.count != 0) {
+            sev_json_w_name(w, SEV_LIT("groups"));
+            sev_json_w_array(w);
+            for (size_t i = 0; i < c->b->groups.count; i++)
+                put_group(w, c->b->groups.items[i]);
+            sev_json_w_array_end(w);
+        }
+        sev_json_w_string_member(w, "id", sev_repo_slice(c->b->id));
+        sev_json_w_integer_member(w, "version", c->b->version);
+        sev_json_w_object_end(w);
+    }
+    if (c->b->correlation_id != NULL)
+        sev_json_w_string_member(w, "correlationId", sev_repo_slice(c->b->correlation_id));
+    else if (c->correlation_id.len != 0) {
+        sev_json_w_name(w, SEV_LIT("correlationId"));
+        sev_json_w_raw(w, c->correlation_id);
+    }
+    sev_json_w_object_end(w);
+}
+
+sev_err sev_repository_set_bundle(struct sev_repository *r, const struct sev_repository_bundle *b)
+{
+    struct custom c = {b, sev_json_get(r->files[0]->custom, "correlationId")};
+    sev_err e = SEV_OK;
+    if (r->kind != SEV_REPOSITORY_DIRECTOR)
+        return sev_repo_fail(r->note, SEV_E_CONFIG, "only a Director's files have bundles");
+    if (b->id != NULL)
+        e = check_id(r, "bundle", b->id);
+    if (e == SEV_OK && b->correlation_id != NULL)
+        e = check_id(r, "correlation id", b->correlation_id);
+    for (size_t i = 0; e == SEV_OK && i < b->groups.count; i++)
+        e = check_id(r, "group", b->groups.items[i]);
+    return e == SEV_OK ? sev_repo_json(&r->pool, put_bundle, &c, &r->files[0]->custom) : e;
+}
+
+/* ----------------------------------------------------------------- Regulator */
+
+struct attested {
+    const struct sev_repo_found *found;
+    sev_slice attestation;
+};
+
+static void put_attested(sev_json_writer *w, const void *context)
+{
+    const struct attested *a = context;
+    sev_json_w_object(w);
+    sev_json_w_name(w, SEV_LIT("custom"));
+    sev_json_w_object(w);
+    if (a->attestation.len != 0) {
+        sev_json_w_name(w, SEV_LIT("attestation"));
+        sev_json_w_raw(w, a->attestation);
+    }
+    sev_json_w_name(w, SEV_LIT("hardwareIds"));
+    sev_json_w_raw(w, a->found->hardware_ids);
+    if (a->found->match.len != 0) { /* a withdrawn image has none: nobody can match it */
+        sev_json_w_name(w, SEV_LIT("match"));
+        sev_json_w_raw(w, a->found->match);
+    }
+    sev_json_w_object_end(w);
+    sev_json_w_name(w, SEV_LIT("hashes"));
+    sev_repo_put_hashes(w, &a->found->hashes);
+    sev_json_w_integer_member(w, "length", a->found->length);
+    sev_json_w_object_end(w);
+}
+
+static sev_err reviewers(struct sev_repository *r, struct sev_repo_file **out_attestations,
+                         struct sev_repo_file **out_withdrawals)
+{
+    *out_attestations = sev_repo_find_file(r, "attestations");
+    *out_withdrawals = sev_repo_find_file(r, "withdrawals");
+    if (r->kind != SEV_REPOSITORY_REGULATOR || *out_attestations == NULL ||
+        *out_withdrawals == NULL)
+        return sev_repo_fail(r->note, SEV_E_CONFIG, "a Regulator attests, %s does not",
+                             sev_repository_kind_name(r->kind));
+    return SEV_OK;
+}
+
+static sev_err canonical_object(struct sev_repository *r, sev_slice value, sev_slice *out)
+{
+    struct sev_json_info info;
+    *out = SEV_EMPTY;
+    if (value.len == 0)
+        return SEV_OK;
+    sev_err e = sev_repo_json_check(&r->pool, value, &info);
+    sev_json j = sev_json_at(value);
+    if (e == SEV_OK && sev_json_peek(&j) != SEV_JSON_OBJECT)
+        e = SEV_E_MALFORMED;
+    if (e != SEV_OK)
+        return sev_repo_fail(r->note, e, "the attestation is not a JSON object");
+    return sev_repo_canonical(&r->pool, value, out);
+}
+
+sev_err sev_repository_attest(struct sev_repository *r, const struct sev_repository_source *from,
+                              const char *name, sev_slice attestation)
+{
+    struct sev_repo_file *attestations, *withdrawals;
+    struct sev_repo_found found;
+    struct attested a = {.found = &found};
+    sev_err e = reviewers(r, &attestations, &withdrawals);
+    if (e == SEV_OK)
+        e = check_name(r, name);
+    if (e == SEV_OK && !is_trusted_with(r, "attestations", sev_repo_slice(name)))
+        e = sev_repo_fail(r->note, SEV_E_DELEGATION, "attestations are not trusted with %.200s",
+                          name);
+    if (e == SEV_OK)
+        e = canonical_object(r, attestation, &a.attestation);
+    if (e == SEV_OK)
+        e = sev_repo_find_in_source(r, from, name, &found);
+    if (e == SEV_OK)
+        e = put_new(r, attestations, name, put_attested, &a);
+    if (e == SEV_OK)
+        (void)sev_repo_drop_entry(withdrawals, sev_repo_slice(name)); /* granting again */
+    return e;
+}
+
+sev_err sev_repository_withdraw(struct sev_repository *r, const char *name, sev_slice attestation)
+{
+    struct sev_repo_file *attestations, *withdrawals;
+    struct sev_repo_found found = {.length = 0};
+    struct attested a = {.found = &found};
+    struct sev_target t;
+    sev_json_str plain = {sev_repo_slice(name), false};
+    sev_err e = reviewers(r, &attestations, &withdrawals);
+    if (e == SEV_OK)
+        e = canonical_object(r, attestation, &a.attestation);
+    if (e != SEV_OK)
+        return e;
+    const struct sev_repo_entry *known = sev_repo_find_entry(attestations, plain.raw);
+    if (known == NULL)
+        return sev_repo_fail(r->note, SEV_E_NOT_FOUND, "%.300s is not attested", name);
+    e = sev_target_parse(plain, known->value, SEV_PROFILE_NATIVE, &t);
+    if (e != SEV_OK)
+        return e;
+    found.length = t.length;
+    found.hashes = t.hashes;
+    found.hardware_ids = t.hardware_ids;
+    return put_new(r, withdrawals, name, put_attested, &a);
+}

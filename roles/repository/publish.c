@@ -1,0 +1,369 @@
+/* publish - sign what is signed online, look at the result as a client would, and bring it out in
+ * an order in which every moment is consistent. REQ-REP-12 SPDX-License-Identifier: MIT */
+#include "internal.h"
+
+#define ROUNDS_MAX 8 /* targets, snapshot, timestamp each need what comes before; and some air */
+
+struct publishing {
+    struct sev_repository *r;
+    sev_time now;
+    enum sev_repository_publish_how how;
+    const struct sev_repository_signer *signer;
+};
+
+static bool takes_part(const struct publishing *p, const struct sev_repo_doc *d)
+{
+    return d->staged.version != 0 &&
+           (p->how == SEV_PUBLISH_ALL || sev_repo_is_online(p->r, d->role));
+}
+
+/* ------------------------------------------------------------------- signing */
+
+static bool has_signed(const struct sev_repo_doc *d, const char *keyid)
+{
+    for (uint32_t i = 0; i < d->staged.sig_count; i++)
+        if (strcmp(d->staged.sigs[i].keyid, keyid) == 0)
+            return true;
+    return false;
+}
+
+static sev_err sign_with(struct publishing *p, struct sev_repo_doc *d,
+                         const struct sev_repo_required *required, const char *keyid)
+{
+    uint8_t bytes[SEV_SIG_BYTES_MAX];
+    sev_buf sig = sev_buf_of(bytes, sizeof bytes);
+    sev_slice message;
+    sev_err e = sev_repo_staged_message(p->r, d, &message);
+    if (e == SEV_OK)
+        e = p->signer->sign(p->signer->context, keyid, message, &sig);
+    if (e != SEV_OK)
+        return e;
+    return sev_repo_add_signature(p->r, d, required, keyid, sev_buf_slice(&sig));
+}
+
+/* With the keys that are here, until the set is satisfied. */
+static sev_err sign_set(struct publishing *p, struct sev_repo_doc *d,
+                        const struct sev_repo_required *required, const struct sev_repo_keyset *set,
+                        bool *progress)
+{
+    for (uint32_t i = 0; i < set->count && !sev_repo_set_met(d, set); i++) {
+        if (has_signed(d, set->ids[i]))
+            continue;
+        sev_err e = sign_with(p, d, required, set->ids[i]);
+        if (e == SEV_E_NOT_FOUND)
+            continue;
+        if (e != SEV_OK)
+            return e;
+        *progress = true;
+    }
+    return SEV_OK;
+}
+
+static sev_err sign_online(struct publishing *p, bool *progress)
+{
+    struct sev_repository *r = p->r;
+    struct sev_repo_required *required = sev_repo_take(&r->pool, sizeof *required);
+    *progress = false;
+    if (required == NULL)
+        return SEV_E_MEMORY;
+    for (uint32_t i = 0; p->signer != NULL && i < r->doc_count; i++) {
+        struct sev_repo_doc *d = r->docs[i];
+        if (d->staged.version == 0 || !sev_repo_is_online(r, d->role))
+            continue;
+        bool published = p->how == SEV_PUBLISH_REFRESH;
+        sev_err e = sev_repo_required(r, d->profile, d->role, published, required);
+        for (uint32_t k = 0; e == SEV_OK && k < required->count; k++)
+            e = sign_set(p, d, required, &required->sets[k], progress);
+        if (e == SEV_OK && required->has_old)
+            e = sign_set(p, d, required, &required->old, progress);
+        if (e != SEV_OK)
+            return e;
+    }
+    return SEV_OK;
+}
+
+/* ------------------------------------------------------------------- judging */
+
+static sev_err check_one(struct publishing *p, const struct sev_repo_doc *d)
+{
+    struct sev_repo_required *required = sev_repo_take(&p->r->pool, sizeof *required);
+    if (required == NULL)
+        return SEV_E_MEMORY;
+    bool published = p->how == SEV_PUBLISH_REFRESH;
+    sev_err e = sev_repo_required(p->r, d->profile, d->role, published, required);
+    if (e != SEV_OK)
+        return e;
+    if (!sev_repo_complete(d, required))
+        return sev_repo_fail(
+            p->r->note, SEV_E_SIGNATURE, "%s %.128s version %lld has too few signatures",
+            sev_repo_profile_name(d->profile), d->role, (long long)d->staged.version);
+    if (d->staged.expires <= p->now)
+        return sev_repo_fail(p->r->note, SEV_E_EXPIRED,
+                             "%s %.128s version %lld expired before it was published: stage again",
+                             sev_repo_profile_name(d->profile), d->role,
+                             (long long)d->staged.version);
+    return SEV_OK;
+}
+
+static sev_err check_all(struct publishing *p, uint32_t *out_count)
+{
+    *out_count = 0;
+    for (uint32_t i = 0; i < p->r->doc_count; i++) {
+        if (!takes_part(p, p->r->docs[i]))
+            continue;
+        sev_err e = check_one(p, p->r->docs[i]);
+        if (e != SEV_OK)
+            return e;
+        ++*out_count;
+    }
+    return SEV_OK;
+}
+
+static sev_err make_overlays(struct publishing *p, int profile, struct sev_repo_overlay *out,
+                             uint32_t *out_count)
+{
+    const char *prefix = profile == SEV_PROFILE_AKTUALIZR ? "aktualizr/" : "";
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < p->r->doc_count; i++) {
+        struct sev_repo_doc *d = p->r->docs[i];
+        char name[SEV_FS_PATH_MAX];
+        if (!takes_part(p, d) || d->profile != profile)
+            continue;
+        sev_err e = sev_repo_public_name(profile, d->role, d->staged.version, name);
+        if (e == SEV_OK)
+            e = sev_repo_text(&p->r->pool, sev_repo_slice(name + strlen(prefix)), &out[count].name);
+        if (e == SEV_OK)
+            e = sev_repo_staged_bytes(p->r, d, &out[count].bytes);
+        if (e != SEV_OK)
+            return e;
+        count++;
+    }
+    *out_count = count;
+    return SEV_OK;
+}
+
+/* The root that a client trusts before: the published one, or else the very first. */
+static sev_err trusted_root(struct publishing *p, int profile, sev_slice *out)
+{
+    struct sev_repo_doc *d = sev_repo_find_doc(p->r, profile, "root");
+    if (d != NULL && d->published.version != 0)
+        return sev_repo_read_published(p->r, d, out);
+    return d != NULL ? sev_repo_staged_bytes(p->r, d, out) : SEV_E_NOT_FOUND;
+}
+
+/* Whatever a client would refuse is not published. */
+static sev_err look(struct publishing *p, int profile)
+{
+    struct sev_repository *r = p->r;
+    struct sev_repo_overlay *overlays =
+        sev_repo_take(&r->pool, (r->doc_count + 1) * sizeof *overlays);
+    struct sev_repo_view v = {.fs = r->fs, .pool = &r->pool, .overlays = overlays};
+    struct sev_walk_config config = {.profile = (sev_profile)profile,
+                                     .director = r->kind == SEV_REPOSITORY_DIRECTOR,
+                                     .now = p->now};
+    char folder[SEV_FS_PATH_MAX];
+    sev_slice root;
+    if (overlays == NULL)
+        return SEV_E_MEMORY;
+    sev_err e = make_overlays(p, profile, overlays, &v.overlay_count);
+    if (e == SEV_OK)
+        e = sev_repo_path(r, profile == SEV_PROFILE_AKTUALIZR ? "public/aktualizr" : "public",
+                          folder);
+    if (e == SEV_OK)
+        e = trusted_root(p, profile, &root);
+    v.folder = folder;
+    if (e == SEV_OK)
+        e = sev_repo_view_open(&v);
+    if (e == SEV_OK)
+        e = sev_repo_view_keep(&v, "root.json", root);
+    if (e == SEV_OK) {
+        e = sev_repo_view_refresh(&v, &config);
+        if (e != SEV_OK)
+            (void)sev_repo_fail(r->note, e, "a client would refuse it (%s %.128s): %s",
+                                sev_repo_profile_name(profile), v.walk->role, sev_err_sentence(e));
+    }
+    sev_repo_view_close(&v);
+    return e;
+}
+
+/* ------------------------------------------------------------------ bringing out */
+
+static int place_of(const struct sev_repo_doc *d, bool root_first)
+{
+    if (strcmp(d->role, "root") == 0)
+        return root_first ? 0 : 5;
+    if (strcmp(d->role, "targets") == 0)
+        return 2;
+    if (strcmp(d->role, "snapshot") == 0)
+        return 3;
+    return strcmp(d->role, "timestamp") == 0 ? 4 : 1;
+}
+
+/* Where new keys and old ones have signed all that a root's readers look at, the root comes last
+ * and nobody notices the change. Where the old ones are gone, it comes first: a reader in between
+ * is refused, and comes again. */
+static sev_err must_come_first(struct sev_repository *r, int profile, bool *out)
+{
+    const struct sev_repo_doc *root = sev_repo_find_doc(r, profile, "root");
+    static const char *const roles[] = {"timestamp", "snapshot", "targets"};
+    *out = root == NULL || root->published.version == 0;
+    for (int i = 0; !*out && i < 3; i++) {
+        struct sev_repo_required required;
+        const struct sev_repo_doc *d = sev_repo_find_doc(r, profile, roles[i]);
+        if (d == NULL)
+            continue;
+        sev_err e = sev_repo_required(r, profile, roles[i], false, &required);
+        if (e != SEV_OK)
+            return e;
+        *out = required.has_old && !sev_repo_set_met(d, &required.old);
+    }
+    return SEV_OK;
+}
+
+/* A version that was published is never written with other bytes. DESIGN 3.4 */
+static sev_err bring_out(struct sev_repository *r, struct sev_repo_doc *d)
+{
+    char name[SEV_FS_PATH_MAX], folder[SEV_FS_PATH_MAX], path[SEV_FS_PATH_MAX];
+    sev_slice bytes, there;
+    sev_err e = sev_repo_public_name(d->profile, d->role, d->staged.version, name);
+    if (e == SEV_OK)
+        e = sev_repo_path(r, "public", folder);
+    if (e == SEV_OK)
+        e = sev_path_join(folder, name, path);
+    if (e == SEV_OK)
+        e = sev_repo_staged_bytes(r, d, &bytes);
+    if (e != SEV_OK)
+        return e;
+    const char *file = strrchr(name, '/');
+    file = file != NULL ? file + 1 : name;
+    bool versioned = file[0] >= '0' && file[0] <= '9' && strcmp(file, "timestamp.json") != 0;
+    if (!versioned)
+        return sev_repo_fail_fs(r, sev_file_replace(r->fs, path, bytes, 0644));
+    e = sev_file_create(r->fs, path, bytes, 0644);
+    if (e != SEV_E_EXISTS)
+        return sev_repo_fail_fs(r, e);
+    e = sev_repo_read_file(r, path, SEV_TARGETS_BYTES_MAX, &there);
+    if (e == SEV_OK && !sev_slice_eq(there, bytes))
+        e = sev_repo_fail(r->note, SEV_E_EQUIVOCATION,
+                          "public/%.200s exists with other bytes: it is never overwritten", name);
+    return e;
+}
+
+static sev_err bring_out_profile(struct sev_repository *r, int profile)
+{
+    bool root_first = true;
+    sev_err e = must_come_first(r, profile, &root_first);
+    for (uint32_t i = 0; e == SEV_OK && i < r->doc_count; i++) {
+        struct sev_repo_doc *d = r->docs[i];
+        int place = place_of(d, root_first);
+        sev_slice bytes;
+        bool lists_images = d->staged.releasing && d->profile == profile &&
+                            (place == 1 || place == 2) && r->kind == SEV_REPOSITORY_IMAGES;
+        if (!lists_images)
+            continue;
+        e = sev_repo_staged_bytes(r, d, &bytes);
+        if (e == SEV_OK)
+            e = sev_repo_publish_images(r, profile, bytes);
+    }
+    for (int place = 0; e == SEV_OK && place <= 5; place++)
+        for (uint32_t i = 0; e == SEV_OK && i < r->doc_count; i++) {
+            struct sev_repo_doc *d = r->docs[i];
+            if (d->staged.releasing && d->profile == profile && place_of(d, root_first) == place)
+                e = bring_out(r, d);
+        }
+    return e;
+}
+
+static sev_err count_as_published(struct sev_repository *r)
+{
+    for (uint32_t i = 0; i < r->doc_count; i++) {
+        struct sev_repo_doc *d = r->docs[i];
+        sev_slice bytes;
+        if (!d->staged.releasing)
+            continue;
+        sev_err e = sev_repo_staged_bytes(r, d, &bytes);
+        if (e != SEV_OK)
+            return e;
+        d->published.version = d->staged.version;
+        d->published.length = (int64_t)bytes.len;
+        d->published.expires = d->staged.expires;
+        sev_repo_digest(bytes, d->published.sha256);
+        memcpy(d->published.content, d->staged.content, sizeof d->published.content);
+        memset(&d->staged, 0, sizeof d->staged);
+    }
+    return sev_repo_save(r);
+}
+
+/* From the moment that the state says "releasing" there is only one way: forward, as often as it
+ * takes. Everything needed is on disk. */
+static sev_err finish(struct sev_repository *r, bool *out_any)
+{
+    char folder[SEV_FS_PATH_MAX];
+    sev_err e = SEV_OK;
+    *out_any = false;
+    for (uint32_t i = 0; i < r->doc_count; i++)
+        *out_any = *out_any || r->docs[i]->staged.releasing;
+    if (!*out_any)
+        return SEV_OK;
+    for (int p = 0; e == SEV_OK && p < PROFILES; p++) {
+        if (!r->profiles[p].on)
+            continue;
+        e = sev_repo_path(r, p == SEV_PROFILE_AKTUALIZR ? "public/aktualizr" : "public", folder);
+        if (e == SEV_OK)
+            e = sev_repo_fail_fs(r, sev_dir_clean(r->fs, folder));
+        if (e == SEV_OK)
+            e = bring_out_profile(r, p);
+    }
+    return e == SEV_OK ? count_as_published(r) : e;
+}
+
+/* What lies about afterwards. */
+static sev_err tidy(struct sev_repository *r)
+{
+    bool waiting = false;
+    for (uint32_t i = 0; i < r->doc_count; i++)
+        waiting = waiting || r->docs[i]->staged.version != 0;
+    sev_err e = sev_repo_sweep(r);
+    return e == SEV_OK && !waiting ? sev_repo_empty_pool(r) : e;
+}
+
+static sev_err prepare(struct publishing *p)
+{
+    bool progress = true;
+    for (int round = 0; progress && round < ROUNDS_MAX; round++) {
+        sev_err e = sev_repo_stage(p->r, p->now, false, p->how == SEV_PUBLISH_REFRESH);
+        if (e == SEV_OK)
+            e = sign_online(p, &progress);
+        if (e != SEV_OK)
+            return e;
+    }
+    return SEV_OK;
+}
+
+sev_err sev_repository_publish(struct sev_repository *r, sev_time now,
+                               enum sev_repository_publish_how how,
+                               const struct sev_repository_signer *signer)
+{
+    struct publishing p = {r, now, how, signer};
+    uint32_t count = 0;
+    bool any = false;
+    sev_err e = finish(r, &any);
+    if (e == SEV_OK)
+        e = prepare(&p);
+    if (e == SEV_OK)
+        e = check_all(&p, &count);
+    if (e != SEV_OK)
+        return e;
+    if (count == 0)
+        return tidy(r);
+    for (int i = 0; e == SEV_OK && i < PROFILES; i++)
+        if (r->profiles[i].on)
+            e = look(&p, i);
+    for (uint32_t i = 0; e == SEV_OK && i < r->doc_count; i++)
+        r->docs[i]->staged.releasing = takes_part(&p, r->docs[i]);
+    if (e == SEV_OK)
+        e = sev_repo_save(r); /* here it is decided */
+    if (e == SEV_OK)
+        e = finish(r, &any);
+    return e == SEV_OK ? tidy(r) : e;
+}
