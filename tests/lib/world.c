@@ -82,8 +82,8 @@ struct world_image *world_add_image(struct world *w, const char *name, int ecu)
     m->at[IMAGES] = SEV_ROLE_TARGETS;
     m->at[REGULATOR] = SEV_ROLE_TARGETS;
     sev_slice hardware = ecu >= 0 ? w->ecus[ecu].hardware_id : SEV_LIT("hw-any");
-    m->hardware_id = world_text("%.*s", (int)hardware.len, (const char *)hardware.ptr);
-    m->bytes = world_slice(world_text("firmware %s for %s", name, m->hardware_id));
+    m->hardware_id = world_name("%.*s", (int)hardware.len, (const char *)hardware.ptr);
+    m->bytes = world_slice(world_name("firmware %s for %s", name, m->hardware_id));
     return m;
 }
 
@@ -91,11 +91,11 @@ void world_stage(struct world *w, int n)
 {
     struct world_image *m;
     w->now.image_count = 0;
-    m = world_add_image(w, world_text("acme/brake-%d.bin", n), 0);
+    m = world_add_image(w, world_name("acme/brake-%d.bin", n), 0);
     m->release_counter = n;
     m->at[IMAGES] = world_role_index(w, IMAGES, "acme");
     m->at[REGULATOR] = world_role_index(w, REGULATOR, "attestations");
-    m = world_add_image(w, world_text("bolt/door-%d.bin", n), 1);
+    m = world_add_image(w, world_name("bolt/door-%d.bin", n), 1);
     m->release_counter = n;
     m->at[IMAGES] = world_role_index(w, IMAGES, "bolt");
     m->at[REGULATOR] = world_role_index(w, REGULATOR, "attestations");
@@ -272,17 +272,23 @@ static const char *url_of(struct world *w, const struct world_role *role, int in
     sev_buf b = sev_buf_of(name, sizeof name - 1);
     bool aktualizr = w->profile == SEV_PROFILE_AKTUALIZR;
     if (aktualizr && index >= SEV_TOP_ROLES)
-        return world_text("delegations/%s.json", role->name);
+        return world_name("delegations/%s.json", role->name);
     sev_percent_encode(world_slice(role->name), false, &b);
     name[b.len] = '\0';
     if (index == SEV_ROLE_TIMESTAMP || (aktualizr && index != SEV_ROLE_ROOT))
-        return world_text("%s.json", name);
-    return world_text("%lld.%s.json", (long long)role->version, name);
+        return world_name("%s.json", name);
+    return world_name("%lld.%s.json", (long long)role->version, name);
 }
 
-static bool same_set(const struct world_role *role, sev_slice body, bool found)
+/* A role whose keys changed signs anew, unless the test says who signs. */
+static bool is_unchanged(const struct world_role *role, sev_slice body, bool found)
 {
-    return found && role->version > 0 && role->force_version == 0 && !role->sign_again &&
+    bool same_keys = role->signature_count >= 0 ||
+                     (role->keys.count == role->signed_by.count &&
+                      role->keys.threshold == role->signed_by.threshold &&
+                      memcmp(role->keys.ids, role->signed_by.ids,
+                             (size_t)role->keys.count * sizeof role->keys.ids[0]) == 0);
+    return found && same_keys && role->force_version == 0 && !role->sign_again &&
            role->body.ptr != NULL && sev_slice_eq(body, role->body);
 }
 
@@ -294,7 +300,7 @@ static void publish_role(struct world *w, int repository, int index)
     bool found, file_found;
     sev_slice body = world_body(w, repository, index, role->version);
     body = world_edited(w, WORLD_BEFORE_SIGNING, repository, role->name, body, &found);
-    if (same_set(role, body, found)) {
+    if (is_unchanged(role, body, found)) {
         world_pool_reset(mark);
         return;
     }
@@ -310,6 +316,7 @@ static void publish_role(struct world *w, int repository, int index)
         world_failed("a text to replace is not there", role->name);
     role->body = body;
     role->file = file;
+    role->signed_by = role->keys;
     serve_file(w, repository, url_of(w, role, index), file);
     if (index == SEV_ROLE_ROOT)
         r->signed_by = role->keys;
@@ -323,7 +330,7 @@ static void publish_image(struct world *w, const struct world_image *m)
         if (w->now.files[IMAGES][i].bytes.ptr == m->bytes.ptr)
             return;
     if (w->profile == SEV_PROFILE_AKTUALIZR) {
-        serve_file(w, IMAGES, world_text("targets/%s", m->name), m->bytes);
+        serve_file(w, IMAGES, world_name("targets/%s", m->name), m->bytes);
         return;
     }
     uint8_t digest[SEV_SHA512_BYTES], hex[2 * SEV_SHA512_BYTES];
@@ -331,14 +338,14 @@ static void publish_image(struct world *w, const struct world_image *m)
     sev_sha256(m->bytes, digest);
     sev_hex_encode(sev_slice_of(digest, SEV_SHA256_BYTES), &b);
     serve_file(w, IMAGES,
-               world_text("targets/%.*s%.*s.%s", folder, m->name, (int)b.len, (const char *)hex,
+               world_name("targets/%.*s%.*s.%s", folder, m->name, (int)b.len, (const char *)hex,
                           m->name + folder),
                m->bytes);
     b = sev_buf_of(hex, sizeof hex);
     sev_sha512(m->bytes, digest);
     sev_hex_encode(sev_slice_of(digest, SEV_SHA512_BYTES), &b);
     serve_file(w, IMAGES,
-               world_text("targets/%.*s%.*s.%s", folder, m->name, (int)b.len, (const char *)hex,
+               world_name("targets/%.*s%.*s.%s", folder, m->name, (int)b.len, (const char *)hex,
                           m->name + folder),
                m->bytes);
 }
@@ -453,7 +460,7 @@ void world_settle(struct world *w)
     const struct world_result *r = world_cycle(w);
     if (r->err != SEV_OK)
         world_failed("the honest world is refused",
-                     world_text("%s\n%s", sev_err_id(r->err), w->trace));
+                     world_name("%s\n%s", sev_err_id(r->err), w->trace));
     const char *wrong = world_wrong_release(w);
     if (wrong != NULL)
         world_failed("the honest world goes wrong", wrong);

@@ -53,8 +53,9 @@ struct world_role {
     int64_t force_version; /* 0: the next one */
     bool sign_again;       /* a new version although nothing changed */
     sev_time expires;
-    const char *targets;  /* further members of "targets", without braces; NULL */
-    sev_slice body, file; /* published last */
+    const char *targets;         /* further members of "targets", without braces; NULL */
+    sev_slice body, file;        /* published last, */
+    struct world_keys signed_by; /* when these were its keys */
 };
 
 struct world_delegation {
@@ -266,8 +267,10 @@ void world_put_stored(struct world *w, int place, const char *file, sev_slice by
 void world_remove_stored(struct world *w, int place, const char *file);
 bool world_store_eq(const struct world_store *a, const struct world_store *b);
 
-/** Text that stays until the next world. */
+/** A text for the moment, e.g. of an edit. */
 const char *world_text(const char *format, ...) __attribute__((format(printf, 1, 2)));
+/** A text that stays as long as this world. */
+const char *world_name(const char *format, ...) __attribute__((format(printf, 1, 2)));
 sev_slice world_keep(sev_slice bytes);
 sev_slice world_filled(size_t bytes, char with);
 static inline sev_slice world_slice(const char *text)

@@ -39,24 +39,62 @@ sev_slice world_keep(sev_slice bytes)
     return sev_slice_of(copy, bytes.len);
 }
 
+/* Texts that tests make for a moment: they outlive any reset of the pool, until the ring is full.
+ */
+static char ring[(size_t)64 << 20];
+static size_t ring_used;
+
+static char *ring_take(size_t bytes)
+{
+    if (bytes > sizeof ring)
+        world_failed("the text is too long", "");
+    if (bytes > sizeof ring - ring_used)
+        ring_used = 0;
+    char *p = ring + ring_used;
+    ring_used += bytes;
+    return p;
+}
+
 sev_slice world_filled(size_t bytes, char with)
 {
-    uint8_t *p = world_take(bytes + 1);
+    char *p = ring_take(bytes + 1);
     memset(p, with, bytes);
+    p[bytes] = '\0';
     return sev_slice_of(p, bytes);
+}
+
+static const char *format_into(char *(*take)(size_t), const char *format, va_list args)
+{
+    va_list again;
+    va_copy(again, args);
+    int n = vsnprintf(NULL, 0, format, again);
+    va_end(again);
+    char *p = take((size_t)n + 1);
+    vsnprintf(p, (size_t)n + 1, format, args);
+    return p;
+}
+
+static char *pool_take(size_t bytes)
+{
+    return (char *)world_take(bytes);
 }
 
 const char *world_text(const char *format, ...)
 {
-    va_list args, again;
+    va_list args;
     va_start(args, format);
-    va_copy(again, args);
-    int n = vsnprintf(NULL, 0, format, args);
-    char *p = (char *)world_take((size_t)n + 1);
-    vsnprintf(p, (size_t)n + 1, format, again);
-    va_end(again);
+    const char *text = format_into(ring_take, format, args);
     va_end(args);
-    return p;
+    return text;
+}
+
+const char *world_name(const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    const char *text = format_into(pool_take, format, args);
+    va_end(args);
+    return text;
 }
 
 /* -------------------------------------------------------------------- keys */

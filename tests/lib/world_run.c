@@ -54,7 +54,7 @@ void world_put_stored(struct world *w, int place, const char *file, sev_slice by
         if (w->store.count == (int)(sizeof w->store.files / sizeof w->store.files[0]))
             world_failed("too many stored files", file);
         f = &w->store.files[w->store.count++];
-        *f = (struct world_stored){place, world_text("%s", file), SEV_EMPTY};
+        *f = (struct world_stored){place, world_name("%s", file), SEV_EMPTY};
     }
     f->bytes = world_keep(bytes);
 }
@@ -113,7 +113,7 @@ static const char *traced(const char *file)
 {
     size_t n = strlen(file);
     return n > 5 && strcmp(file + n - 5, ".json") == 0
-               ? world_text("%.*s.json", (int)world_role_part(file), file)
+               ? world_name("%.*s.json", (int)world_role_part(file), file)
                : file;
 }
 
@@ -142,7 +142,7 @@ static struct answer fetch(struct world *w, int place, const struct sev_want *wa
     w->result.requests++;
     if (a.err == SEV_OK && fetched_count < (int)(sizeof fetched / sizeof fetched[0]))
         fetched[fetched_count++] =
-            (struct world_stored){place, world_text("%s", want->url), world_keep(bytes)};
+            (struct world_stored){place, world_name("%s", want->url), world_keep(bytes)};
     world_trace(w, "%s get %s%s%s\n", place_name(place), want->url, a.err == SEV_OK ? "" : ": ",
                 a.err == SEV_OK ? "" : sev_err_id(a.err));
     return a;
@@ -215,7 +215,7 @@ static void send_image(struct world *w, const struct sev_client_want *want)
     sev_slice bytes = SEV_EMPTY;
     const char *url = want->image_url;
     const char *name =
-        world_text("%.*s", (int)want->image_name.len, (const char *)want->image_name.ptr);
+        world_name("%.*s", (int)want->image_name.len, (const char *)want->image_name.ptr);
     sev_err e = strncmp(url, "https://", 8) == 0
                     ? world_get(w, IMAGES, strchr(url + 8, '/') + 1, &bytes)
                     : world_get(w, IMAGES, url, &bytes);
@@ -429,9 +429,9 @@ const char *world_wrong_release(struct world *w)
             continue;
         const struct world_released *r = released_as(w, m->name);
         if (r == NULL)
-            return world_text("%s did not come, or twice", m->name);
+            return world_name("%s did not come, or twice", m->name);
         if (!sev_slice_eq(r->bytes, m->bytes))
-            return world_text("%s came with other bytes", m->name);
+            return world_name("%s came with other bytes", m->name);
         wanted++;
     }
     if (wanted != w->result.released_count)
