@@ -16,7 +16,10 @@ static bool role_name_is_clean(sev_json_str name, sev_profile profile)
     if (profile == SEV_PROFILE_TUF) /* there it is percent-encoded wherever it names a file */
         return true;
     /* aktualizr's URLs carry the name as it is, so a slash would reach into other folders. */
-    return sev_name_is_clean(sev_buf_slice(&b)) && memchr(plain, '/', b.len) == NULL;
+    for (size_t i = 0; i < b.len; i++)
+        if (plain[i] == '/')
+            return false;
+    return sev_name_is_clean(sev_buf_slice(&b));
 }
 
 static sev_err parse_one_role(sev_json *j, sev_slice keys, sev_profile profile,

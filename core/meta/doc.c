@@ -1,6 +1,7 @@
 /* doc - the signed envelope, and what every role of a repository says of itself.
  * SPDX-License-Identifier: MIT */
 #include "base/check.h"
+#include "base/literal.h"
 #include "secureev/meta.h"
 
 static sev_err make_message(struct sev_doc *doc, unsigned canonical, struct sev_arena *arena)
@@ -79,7 +80,7 @@ static bool type_is(const struct sev_doc *doc, const char *type)
 {
     if (doc->profile != SEV_PROFILE_AKTUALIZR)
         return sev_json_str_is(doc->type, type);
-    size_t n = strlen(type);
+    size_t n = sev_literal(type).len;
     if (doc->type.escaped || doc->type.raw.len != n)
         return false;
     return lower((char)doc->type.raw.ptr[0]) == type[0] &&

@@ -2,6 +2,7 @@
 #include "secureev/key.h"
 
 #include "base/check.h"
+#include "base/literal.h"
 #include "secureev/spki.h"
 #include "secureev/text.h"
 
@@ -199,13 +200,13 @@ sev_err sev_key_object(const struct sev_pubkey *key, sev_profile profile, sev_bu
         return e;
     sev_json_writer w = sev_json_writer_to(out);
     sev_json_w_object(&w);
-    sev_json_w_string_member(&w, "keytype", sev_slice_of(n.type, strlen(n.type)));
+    sev_json_w_string_member(&w, "keytype", sev_literal(n.type));
     sev_json_w_name(&w, SEV_LIT("keyval"));
     sev_json_w_object(&w);
     sev_json_w_string_member(&w, "public", sev_buf_slice(&t));
     sev_json_w_object_end(&w);
     if (profile != SEV_PROFILE_AKTUALIZR)
-        sev_json_w_string_member(&w, "scheme", sev_slice_of(n.scheme, strlen(n.scheme)));
+        sev_json_w_string_member(&w, "scheme", sev_literal(n.scheme));
     sev_json_w_object_end(&w);
     return sev_json_w_end(&w);
 }

@@ -3,6 +3,7 @@
 #include "secureev/client.h"
 
 #include "base/check.h"
+#include "base/literal.h"
 #include "verify/client_internal.h"
 
 #define STATE_FILE "vehicle.state"
@@ -131,6 +132,11 @@ static void begin_walk(struct sev_client *c, uint32_t r)
     sev_walk_init(&c->walk, &config, c->arena);
 }
 
+static bool is_file(const struct sev_want *want, const char *name)
+{
+    return sev_slice_eq(sev_literal(want->file), sev_literal(name));
+}
+
 /* Pass the walk's want on; false: the walk has ended. */
 static bool relay(struct sev_client *c, struct sev_client_want *out)
 {
@@ -148,8 +154,8 @@ static bool relay(struct sev_client *c, struct sev_client_want *out)
     out->repository = c->current;
     /* The first accepted Director file binds the vehicle: the binding is durable before it is. */
     bool binds = out->want.kind == SEV_WANT_STORE && c->current == 0 && !c->bound &&
-                 c->vehicle_len != 0 && strcmp(out->want.file, "root.json") != 0 &&
-                 strcmp(out->want.file, "trust.tag") != 0;
+                 c->vehicle_len != 0 && !is_file(&out->want, "root.json") &&
+                 !is_file(&out->want, "trust.tag");
     if (binds) {
         c->held = out->want;
         c->holding = true;

@@ -1,6 +1,7 @@
 /* plan - what the Director's files mean for this vehicle, and whether all repositories agree.
  * SPDX-License-Identifier: MIT */
 #include "base/check.h"
+#include "base/literal.h"
 #include "verify/client_internal.h"
 #include "verify/walk_internal.h"
 
@@ -426,7 +427,7 @@ static bool agrees(const struct sev_client *c, const struct sev_listing *directo
 
 static bool repository_is(const struct sev_client *c, uint32_t r, const char *name)
 {
-    return sev_slice_eq(c->config.map->repositories[r].name, sev_slice_of(name, strlen(name)));
+    return sev_slice_eq(c->config.map->repositories[r].name, sev_literal(name));
 }
 
 void sev_plan_judge(struct sev_client *c, uint32_t r, struct sev_image *image,

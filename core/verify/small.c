@@ -3,6 +3,7 @@
 #include "secureev/small.h"
 
 #include "base/check.h"
+#include "base/literal.h"
 #include "secureev/spki.h"
 
 /* Names that mean something somewhere. */
@@ -55,7 +56,7 @@ static const char *const words[N_COUNT] = {
 static uint8_t code_of(sev_slice name)
 {
     for (uint8_t i = 1; i < N_COUNT; i++)
-        if (sev_slice_eq(name, sev_slice_of(words[i], strlen(words[i]))))
+        if (sev_slice_eq(name, sev_literal(words[i])))
             return i;
     return N_OTHER;
 }
@@ -68,7 +69,7 @@ static bool at2(const struct sev_small *s, uint8_t a, uint8_t b)
 
 static bool is_text(const struct sev_json_stream_token *t, const char *text)
 {
-    return !t->cut && sev_slice_eq(t->text, sev_slice_of(text, strlen(text)));
+    return !t->cut && sev_slice_eq(t->text, sev_literal(text));
 }
 
 static bool hex32(const struct sev_json_stream_token *t, uint8_t out[32])

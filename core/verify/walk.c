@@ -3,6 +3,7 @@
 #include "secureev/walk.h"
 
 #include "base/check.h"
+#include "base/literal.h"
 #include "verify/walk_internal.h"
 
 #define TAG_FILE "trust.tag"
@@ -35,7 +36,7 @@ void sev_walk_about(struct sev_walk *w, sev_slice role)
 
 static void put_text(char *out, size_t cap, const char *text)
 {
-    size_t n = strlen(text);
+    size_t n = sev_literal(text).len;
     if (n >= cap)
         n = cap - 1;
     memcpy(out, text, n);
@@ -110,7 +111,7 @@ void sev_walk_url_of(const struct sev_walk *w, sev_slice role, int64_t version,
 static bool want_fetch(struct sev_walk *w, struct sev_want *out, const char *role, int64_t version,
                        size_t max)
 {
-    sev_walk_url_of(w, sev_slice_of(role, strlen(role)), version, out->url);
+    sev_walk_url_of(w, sev_literal(role), version, out->url);
     return sev_walk_want_bytes(w, out, SEV_WANT_FETCH, max);
 }
 
@@ -452,6 +453,7 @@ static void got_timestamp_load(struct sev_walk *w, sev_slice bytes)
         !is_forgotten(w, 0, &doc)) {
         w->stored_timestamp = baseline_of(&doc, t.common.version);
         w->stored_timestamp_info = t.snapshot;
+        w->stored_timestamp_expires = t.common.expires;
     }
     sev_arena_back(w->arena, w->mark);
     w->state = STATE_TIMESTAMP_FETCH;
@@ -517,6 +519,12 @@ static void got_timestamp_fetch(struct sev_walk *w, sev_slice bytes)
     if (e == SEV_OK && !w->config.partial)
         e = quorum(w, SEV_ROLE_TIMESTAMP, &doc);
     if (e == SEV_OK && is_old_news(w, t.common.version)) {
+        /* It is the stored one that is used, so the stored one must be fresh: otherwise the same
+         * timestamp could be replayed for ever. REQ-VER-20 */
+        if (SEV_REFUSE_IF(w->config.now >= w->stored_timestamp_expires)) {
+            sev_walk_refuse(w, SEV_E_EXPIRED);
+            return;
+        }
         w->snapshot_info = w->stored_timestamp_info;
         sev_arena_back(w->arena, w->mark);
         w->state = STATE_SNAPSHOT_LOAD;
@@ -715,11 +723,12 @@ static void got_targets_load(struct sev_walk *w, sev_slice bytes)
         sev_arena_back(w->arena, w->mark);
         return;
     }
+    bool is_signed = quorum(w, SEV_ROLE_TARGETS, &doc) == SEV_OK;
     w->stored_targets = baseline_of(&doc, t.common.version);
-    w->stored_targets.present = !is_forgotten(w, 2, &doc);
+    w->stored_targets.present = is_signed && !is_forgotten(w, 2, &doc);
     bool is_the_one = !w->config.partial && t.common.version == w->targets_info.version &&
                       sev_walk_fits(w, &w->targets_info, bytes);
-    if (!is_the_one || quorum(w, SEV_ROLE_TARGETS, &doc) != SEV_OK) {
+    if (!is_the_one || !is_signed) {
         /* Listed but signed by keys that are gone: asked for once more. P-b */
         sev_arena_back(w->arena, w->mark);
         return;
@@ -774,7 +783,9 @@ static void got_targets_fetch(struct sev_walk *w, sev_slice bytes)
     }
     w->targets_doc = doc;
     w->incoming = bytes;
-    if (is_stored_one(&w->stored_targets, &doc))
+    /* A plain TUF client keeps files as they came, and what was fetched is what the stored one was
+     * no longer good for: the same statement signed by new keys replaces it. */
+    if (w->config.profile != SEV_PROFILE_TUF && is_stored_one(&w->stored_targets, &doc))
         got_targets_store(w, SEV_EMPTY);
     else
         w->state = STATE_TARGETS_STORE;

@@ -113,8 +113,8 @@ struct sev_walk {
     struct sev_walk_tag tag;
 
     struct sev_baseline stored_timestamp, stored_targets;
-    int64_t stored_timestamp_snapshot;
     struct sev_fileinfo stored_timestamp_info;
+    sev_time stored_timestamp_expires;
     struct sev_fileinfo snapshot_info; /**< what the trusted timestamp says */
     bool has_stored_snapshot;
     struct sev_snapshot stored_snapshot;

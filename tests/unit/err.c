@@ -1,3 +1,4 @@
+/* err - the table of errors is well made. SPDX-License-Identifier: MIT */
 #include "test.h"
 
 TEST(err__every_row__has_a_distinct_id_and_a_sentence)
