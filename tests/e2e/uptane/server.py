@@ -142,6 +142,25 @@ def stall(reached, patience=30):
     return act
 
 
+def chunked(size=700):
+    """HTTP/1.1 without a length."""
+
+    def act(handler, honest):
+        if honest is None:
+            return handler.answer(404, b"")
+        handler.send_response(200)
+        handler.send_header("Transfer-Encoding", "chunked")
+        handler.end_headers()
+        for at in range(0, len(honest), size):
+            part = honest[at : at + size]
+            handler.wfile.write(b"%x\r\n%s\r\n" % (len(part), part))
+        handler.wfile.write(b"0\r\n\r\n")
+        handler.wfile.flush()
+        return None
+
+    return act
+
+
 def times(count, override):
     """The override for the first `count` requests, honest afterwards."""
     left = [count]
@@ -160,8 +179,17 @@ def times(count, override):
 # ---------------------------------------------------------------- the server
 
 
+class Modern(Handler):
+    """The same, kept alive."""
+
+    protocol_version = "HTTP/1.1"
+    wbufsize = 1 << 16
+    disable_nagle_algorithm = True
+
+
 class Server:
-    def __init__(self):
+    def __init__(self, handler=Handler):
+        self.handler = handler
         self.worlds = {}
         self.count = 0
         self.http = None
@@ -174,20 +202,25 @@ class Server:
             def handle_error(self, request, client_address):
                 pass  # hanging up is what some overrides are for
 
-        self.http = Threading(("127.0.0.1", 0), Handler)
+        self.http = Threading(("127.0.0.1", 0), self.handler)
         loop = lambda: self.http.serve_forever(poll_interval=0.02)
         threading.Thread(target=loop, daemon=True).start()
 
     def register(self, world):
-        if self.http is None:
-            self.start()
         self.count += 1
         prefix = "w%d" % self.count
         self.worlds[prefix] = world
-        return prefix, "http://127.0.0.1:%d/%s" % (self.http.server_address[1], prefix)
+        return prefix, self.address() + prefix
+
+    def address(self):
+        if self.http is None:
+            self.start()
+        return "http://127.0.0.1:%d/" % self.http.server_address[1]
 
     def forget(self, prefix):
         self.worlds.pop(prefix, None)
 
 
 SERVER = Server()
+MODERN = Server(Modern)
+MODERN.worlds = SERVER.worlds

@@ -302,6 +302,35 @@ class Attested(Case):
         world.publish()
         self.refused(world, ANY, cls=ANY)
 
+    def test_withdrawn_whatever_the_entry_says(self):
+        """The name in `withdrawals` is enough; length and hashes of another build do not help."""
+        world = self.settled()
+        brake = world.stage(2)
+        other = {"length": 1, "hashes": {"sha256": "ab" * 32}}
+        world.regulator.nodes["withdrawals"].targets[brake.name] = other
+        world.publish()
+        self.retried(world, "regulator", error="not_attested")
+        del world.regulator.nodes["withdrawals"].targets[brake.name]
+        world.publish()
+        self.accepted(world)
+
+    def test_regulator_without_any_role(self):
+        """A repository that vouches for nothing yet: nothing is attested."""
+        world = self.blank()
+        world.regulator.top.delegations.clear()
+        world.stage(1)
+        world.publish()
+        self.retried(world, "regulator", error="not_attested")
+
+    def test_attested_in_a_role_of_another_name(self):
+        world = self.settled()
+        brake = world.add(brake_image(2), attest=False)
+        world.regulator.delegate("brakes-board", ["supplier-a/*"])
+        world.regulator.nodes["brakes-board"].targets[brake.name] = brake.listed()
+        world.assign({PRIMARY[0]: brake})
+        world.publish()
+        self.accepted(world)
+
     def test_withdrawn_after_an_interrupted_download(self):
         """DESIGN 3.7: an accepted bundle ends when a verified file no longer vouches for it."""
         world = self.settled()

@@ -151,6 +151,32 @@ class Layout(Aktualizr):
         world.publish()
         self.accepted(world)
 
+    def test_version_zero(self):
+        """8.3: a Director may begin to count at 0."""
+        world = self.blank()
+        world.stage(1)
+        world.director.break_role("targets", version=0)
+        world.publish()
+        self.accepted(world)
+
+    def test_keys_as_other_tools_write_them(self):
+        """7.2: either case of type and digits; further members are ignored; ids are opaque."""
+
+        class Plain(Key):
+            def object(self, profile="native"):
+                public = self.public_text()
+                value = {"keytype": "ed25519", "scheme": "ed25519", "keyval": {"public": public}}
+                return dict(value, keyid_hash_algorithms=["sha256"])
+
+            def id(self, profile="native"):
+                return "key-of-a-tool"
+
+        world = self.settled()
+        world.director.rotate(targets=Role([Plain("ed25519")]))
+        world.stage(2)
+        world.publish()
+        self.accepted(world)
+
     def test_no_vehicle_in_this_profile(self):
         world = self.offered()
         world.publish()

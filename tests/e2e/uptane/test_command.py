@@ -3,6 +3,8 @@ SPDX-License-Identifier: MIT"""
 
 import os
 import socket
+import threading
+import time
 
 import server
 import world as worlds
@@ -266,6 +268,43 @@ class Out(Case):
         world.publish()
         self.accepted(world)
 
+    def test_out_that_cannot_be_written(self):
+        """What could not be put out is not installed."""
+        world = self.settled()
+        world.stage(2)
+        world.publish()
+        blocked = os.path.join(world.directory, "blocked")
+        with open(blocked, "wb") as file:
+            file.write(b"a file, no folder")
+        argv = world.command(out=os.path.join(blocked, "out"))
+        result = run(argv, 30, world)
+        self.assertIn(result.code, (1, 2), result)
+        self.assertNotEqual(result.stderr, "", result)
+        self.accepted(world)
+
+    def test_two_at_once(self):
+        """Two cycles on one DIR: each ends well or says RETRY, and the state is whole."""
+        world = self.settled()
+        world.stage(2, both=True)
+        world.publish()
+        results, threads = [], []
+        for _ in range(3):
+            thread = threading.Thread(target=lambda: results.append(world.cycle()))
+            thread.start()
+            threads.append(thread)
+            time.sleep(0.005)
+        for thread in threads:
+            thread.join()
+        wanted = sorted(image.data for image in world.pending())
+        self.assertIn(0, [result.code for result in results])
+        for result in results:
+            self.assertIn(result.code, (0, 1), result)
+            self.assertIn(sorted(result.out.values()), ([], wanted), result)
+            if result.code == 1:
+                self.assertEqual(self.error_of(result)["class"], "RETRY", result)
+        world.took()
+        self.accepted(world)
+
     def test_result_is_counted_as_installed(self):
         world = self.settled()
         world.stage(2)
@@ -341,6 +380,17 @@ class Transport(Case):
                 world.override("images", "targets/*", server.content_length(delta))
                 self.refused(world, ANY, cls=("RETRY", "REFUSE"), fetched=True)
                 world.overrides.clear()
+                self.accepted(world)
+
+    def test_persistent_connections(self):
+        """HTTP/1.1, kept alive and chunked: what most servers speak."""
+        for chunked in (False, True):
+            with self.subTest(chunked=chunked):
+                world = self.offered()
+                world.modern()
+                if chunked:
+                    for repository in world.repositories():
+                        world.override(repository.name, "*", server.chunked())
                 self.accepted(world)
 
     def test_fails_once_then_answers(self):

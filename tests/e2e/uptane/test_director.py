@@ -77,6 +77,10 @@ class Director(Case):
         change = lambda signed: signed["targets"][BRAKE]["custom"].pop("ecuIdentifiers") and None
         self.edited(change, UNSIGNED + ("mix-and-match",))
 
+    def test_MET_12_image_for_no_ecu_at_all(self):
+        change = lambda signed: signed["targets"][BRAKE]["custom"].update(ecuIdentifiers={})
+        self.edited(change, UNSIGNED + ("mix-and-match",))
+
     def test_MET_12_ecu_without_hardware(self):
         # DESIGN 4: ecuIdentifiers = {serial: {hardwareId}}
         change = lambda signed: signed["targets"][BRAKE]["custom"].update(
@@ -305,6 +309,17 @@ class Counters(Case):
         self.offer(world, 3)
         self.refused(world, "rollback")
         self.offer(world, 10)
+        self.accepted(world)
+
+    def test_stepping_stone(self):
+        """match.minReleaseCounter (uptane.md 3.4, min_prior_rc): what must be installed before.
+        DESIGN names the member; its attack is open."""
+        world = self.settled()
+        self.offer(world, 9, minReleaseCounter=5)
+        self.refused(world, ANY)
+        self.offer(world, 5, minReleaseCounter=1)
+        self.accepted(world)
+        self.offer(world, 10, minReleaseCounter=5)
         self.accepted(world)
 
     def test_one_ecu_rolled_back_refuses_the_whole_bundle(self):

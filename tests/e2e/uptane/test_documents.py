@@ -370,6 +370,97 @@ for label, broken_bytes in JSON_BREAKS.items():
         strict_json(broken_bytes),
     )
 
+# The same outside what is signed: every signature stays good, so a lax reader would accept.
+DEEP = b"[" * 1500 + b"]" * 1500
+UNSIGNED_BREAKS = {
+    "not_utf8": b'"\xff"',
+    "overlong_utf8": b'"\xc0\xaf"',
+    "utf8_without_its_end": b'"\xe2\x82"',
+    "utf8_with_a_stranger_inside": b'"\xe2A\xac"',
+    "utf8_surrogate": b'"\xed\xa0\x80"',
+    "utf8_beyond_unicode": b'"\xf5\x80\x80\x80"',
+    "lone_high_surrogate": b'"\\ud800"',
+    "lone_low_surrogate": b'"\\udc00"',
+    "high_surrogate_before_a_letter": b'"\\ud800\\u0041"',
+    "unknown_escape": b'"\\x41"',
+    "short_escape": b'"\\u00"',
+    "escape_that_is_no_number": b'"\\u00zz"',
+    "control_character": b'"a\nb"',
+    "nul_character": b'"a\x00b"',
+    "open_string": b'"a',
+    "fraction": b"1.0",
+    "exponent": b"1e3",
+    "beyond_2_53": b"9007199254740992",
+    "below_2_53": b"-9007199254740992",
+    "many_digits": b"1" * 400,
+    "minus_zero": b"-0",
+    "leading_zero": b"01",
+    "plus": b"+1",
+    "hexadecimal": b"0x10",
+    "minus_alone": b"-",
+    "word": b"nil",
+    "capital_word": b"True",
+    "not_a_number": b"NaN",
+    "cut_word": b"tru",
+    "single_quotes": b"'a'",
+    "comma_at_the_end": b"[1,]",
+    "comma_missing": b"[1 2]",
+    "wrong_bracket": b"[1}",
+    "colon_missing": b'{"b" 1}',
+    "name_without_quotes": b"{b:1}",
+    "number_as_name": b"{1:1}",
+    "member_twice": b'{"b":1,"c":2,"b":1}',
+    "member_twice_by_an_escape": b'{"b":1,"\\u0062":1}',
+    "member_twice_out_of_order": b'{"z":1,"b":{"q":1},"a":3,"z":1}',
+    "nothing": b"",
+    "deep": DEEP,
+    "deep_objects": b'{"a":' * 1500 + b"1" + b"}" * 1500,
+}
+
+
+def around(fault):
+    return lambda raw: raw.replace(b'{"signatures"', b'{"a":' + fault + b',"signatures"', 1)
+
+
+def signatures_twice(raw):
+    end = raw.index(b'],"signed"') + 1
+    return b"{" + raw[1:end] + b"," + raw[1:]
+
+
+for label, fault in UNSIGNED_BREAKS.items():
+    add(
+        "MET_03_json_unsigned_" + label,
+        [("director", "timestamp"), ("images", "supplier-a")],
+        lambda self, name, role, fault=fault: self.broken(
+            name, role, (None,), document=around(fault)
+        ),
+    )
+add(
+    "MET_03_json_signatures_twice",
+    [("director", "timestamp"), ("images", "targets")],
+    lambda self, name, role: self.broken(name, role, (None,), document=signatures_twice),
+)
+
+
+def first_version(version):
+    """The very first file: nothing stored that it could be below."""
+
+    def act(self, name, role):
+        world = self.blank()
+        world.stage(1)
+        repository = world.repository(name)
+        repository.break_role(role, signed=put(version=version))
+        world.publish()
+        attacks = UNSIGNED + ("rollback", "mix-and-match")
+        self.refused(world, attacks, name, parents(role))
+        self.recovers(world)
+
+    return act
+
+
+for label, version in (("zero", 0), ("negative", -7), ("text", "5"), ("true", True)):
+    add("MET_03_first_version_" + label, DIRECTOR_FILES, first_version(version))
+
 # REQ-MET-03: dates that are none
 for label, text in {
     "date_only": "2031-01-01",

@@ -282,6 +282,22 @@ class Mistakes(Case):
                 world.stage(3)
                 self.recovers(world)
 
+    def test_REP_09_names_must_be_in_normal_form(self):
+        """The client refuses what is not NFC, though all repositories agree on it."""
+        # REQ-REP-09, the client's part
+        for name in ("cafe\u0301.img", "\u212bngstrom.img", "\u1100\u1161.img"):
+            with self.subTest(name=name):
+                world = self.settled()
+                odd = Image(name, b"odd", 2, ["hw-p"])
+                world.add(odd, role="targets")
+                world.assign({PRIMARY[0]: odd})
+                world.publish()
+                self.refused(world, ANY)
+                world.images.targets.pop(name)
+                world.regulator.nodes["attestations"].targets.pop(name)
+                world.stage(3)
+                self.recovers(world)
+
     def test_part5_17_same_version_other_content(self):
         world = self.settled()
         world.stage(2)

@@ -392,6 +392,24 @@ class Vehicle(Case):
         world.publish()
         self.refused(world, "replay", "director", vehicle=None, mode="partial")
 
+    def test_another_name_for_a_bound_vehicle(self):
+        """DIR belongs to the first vehicle; --vehicle of another one does not move it, even when
+        the files are that other vehicle's. Refused: as replay or as configuration."""
+        world = self.first("did:secureev:first")
+        self.accepted(world, vehicle=None)
+        world.director.vehicle = OTHER_VEHICLE
+        world.stage(2)
+        world.director.made.clear()
+        world.publish()
+        result = world.cycle(vehicle=OTHER_VEHICLE)
+        self.assertIn(result.code, (1, 2), result)
+        self.assertEqual(result.out, {}, result)
+        self.assertEqual(result.images(), [], result)
+        world.director.vehicle = "did:secureev:first"
+        world.director.made.clear()
+        world.publish()
+        self.accepted(world, vehicle="did:secureev:first")
+
     def test_H07_whole_directory_of_another_vehicle(self):
         """Everything of vehicle B is genuine: its timestamp, snapshot and targets."""
         world = self.settled()

@@ -162,6 +162,21 @@ class Pending(Case):
         world.overrides.clear()
         self.accepted(world)
 
+    def test_P_a_what_was_lost_is_no_longer_wanted(self):
+        """An accepted bundle is ended by a newer Director file that replaces it: DESIGN 3.7."""
+        world = self.settled()
+        world.stage(2)
+        world.publish()
+        world.override("images", "targets/*", server.close())
+        self.retried(world, fetched=True)
+        world.overrides.clear()
+        world.assign({})
+        world.publish()
+        self.accepted(world)
+        world.stage(3)
+        world.publish()
+        self.accepted(world)
+
     def test_P_a_images_unreachable_then_back(self):
         for name in ("images", "regulator"):
             with self.subTest(name):

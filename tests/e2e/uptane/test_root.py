@@ -5,9 +5,11 @@ import datetime
 import json
 import os
 
+from cryptography.hazmat.primitives.asymmetric import rsa
+
 import server
 from canonical import wire
-from case import UNSIGNED, Case
+from case import ANY, UNSIGNED, Case
 from keys import Key, key_id, spki_pem
 from repository import ForeignKey, Hook, Role
 from server import endless
@@ -585,6 +587,79 @@ class Keys(Case):
         world.publish()
         # Refused at the root (a threshold that no key we know can meet) or at the timestamp.
         self.refused(world, UNSIGNED, "director", ("root", "timestamp"))
+
+    def useless(self, **members):
+        """The timestamp's key object is no key of its kind, its id is right: nothing it signs
+        counts. Refused at the root or at the timestamp."""
+        world = self.settled()
+        world.stage(2)
+        world.publish()
+        key = world.director.roles["timestamp"].keys[0]
+        odd = {**key.object(), **members}
+        odd = {name: value for name, value in odd.items() if value is not None}
+
+        def change(signed):
+            signed["keys"][key_id(odd)] = odd
+            signed["roles"]["timestamp"] = {"keyids": [key_id(odd)], "threshold": 1}
+
+        def claim(envelope):
+            envelope["signatures"][0]["keyid"] = key_id(odd)
+
+        world.director.forge_root(Hook(signed=change))
+        world.director.break_role("timestamp", envelope=claim)
+        world.director.publish()
+        self.refused(world, UNSIGNED, "director", ("root", "timestamp"))
+
+    def test_VER_12_key_objects_that_are_no_keys(self):
+        pem = Key().public_text()
+        for label, members in {
+            "announced as RSA": {"keytype": "rsa", "scheme": "rsassa-pss-sha256"},
+            "announced as Ed25519": {"keytype": "ed25519", "scheme": "ed25519"},
+            "announced as P-384": {"keytype": "ecdsa", "scheme": "ecdsa-sha2-nistp384"},
+            "PKCS#1 v1.5": {"keytype": "rsa", "scheme": "rsa-pkcs1v15-sha256"},
+            "type of one, scheme of another": {"scheme": "ed25519"},
+            "no type": {"keytype": None},
+            "no scheme": {"scheme": None},
+            "no value": {"keyval": None},
+            "empty value": {"keyval": {}},
+            "no text": {"keyval": {"public": 7}},
+            "empty text": {"keyval": {"public": ""}},
+            "two keys in one": {"keyval": {"public": pem + pem}},
+            "words around": {"keyval": {"public": "key: " + pem}},
+            "cut": {"keyval": {"public": pem[:-40]}},
+            "private": {"keyval": {"public": pem.replace("PUBLIC", "PRIVATE")}},
+        }.items():
+            with self.subTest(label):
+                self.useless(**members)
+
+    def test_VER_12_rsa_key_too_short(self):
+        short = Key("rsa", rsa.generate_private_key(public_exponent=65537, key_size=1024))
+        world = self.settled()
+        world.stage(2)
+        world.publish()
+        world.director.rotate(timestamp=Role([short]))
+        world.publish()
+        self.refused(world, UNSIGNED, "director", ("root", "timestamp"), forgiven=True)
+
+    def test_ALG_0_a_flood_of_signatures(self):
+        """Bounded work: refused or counted, but soon."""
+        world = self.settled()
+        world.stage(2)
+
+        def flood(envelope):
+            good = envelope["signatures"][0]
+            more = [{"keyid": "%064x" % n, "sig": good["sig"]} for n in range(20000)]
+            envelope["signatures"] = more + [good]
+
+        world.images.break_role("targets", envelope=flood)
+        world.publish()
+        result = world.cycle()
+        self.assertLess(result.seconds, 10, result)
+        if result.code == 0:
+            self.accepted(world, result=result)
+        else:
+            self.refused(world, ANY, "images", "targets", result=result)
+            self.recovers(world)
 
     # REQ-H33: a point off the curve is no key
     def test_H33_key_off_the_curve(self):

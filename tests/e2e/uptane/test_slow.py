@@ -69,6 +69,21 @@ class SlowRetrieval(Case):
         world.overrides.clear()
         self.accepted(world)
 
+    def test_ALG_2_more_rotations_than_one_cycle_walks(self):
+        """At most about a thousand a cycle (part 1B: 256 to 1024), and the next goes on."""
+        world = self.settled()
+        for _ in range(1100):
+            world.director.rotate(root=world.director.fresh("root"))
+        world.stage(2)
+        world.publish()
+        for _ in range(5):
+            result = world.cycle(timeout=PATIENCE)
+            self.assertLessEqual(len(result.log), 1100, "one cycle, one bound")
+            if result.code == 0:
+                break
+            self.retried(world, "director", result=result, attack=(None,))
+        self.accepted(world, result=result)
+
     def test_H19_slow_but_fast_enough(self):
         """The honest twin: a poor line is no attack."""
         world = self.settled()

@@ -2,6 +2,7 @@
 A template world is made once per process; tests work on clones of it, state included.
 SPDX-License-Identifier: MIT"""
 
+import atexit
 import copy
 import datetime
 import functools
@@ -16,7 +17,7 @@ import time
 
 from keys import Key
 from repository import BASE, ForeignKey, Repository, digests, rfc3339
-from server import SERVER
+from server import MODERN, SERVER
 
 ROOT = os.path.abspath(os.path.join(os.path.dirname(__file__), "..", "..", ".."))
 VEHICLE = "did:secureev:veh-a"
@@ -179,8 +180,13 @@ class World:
     def place(self):
         self.prefix, self.url = SERVER.register(self)
         self.directory = tempfile.mkdtemp(prefix="uptane-", dir=scratch())
+        atexit.register(shutil.rmtree, self.directory, ignore_errors=True)  # of templates
         self.state = os.path.join(self.directory, "state")
         self.runs = 0
+
+    def modern(self):
+        """Served by the server that keeps connections alive."""
+        self.url = MODERN.address() + self.prefix
 
     def provision(self):
         """The factory: trusted roots, nothing else."""
@@ -362,7 +368,7 @@ def run(argv, timeout, world=None, environment=None):
     started = time.monotonic()
     first = len(world.log) if world else 0
     clean = {"PATH": os.environ.get("PATH", "/usr/bin:/bin"), "HOME": "/nonexistent", "TZ": "UTC"}
-    for name in ("ASAN_OPTIONS", "UBSAN_OPTIONS", "LD_LIBRARY_PATH"):
+    for name in ("ASAN_OPTIONS", "UBSAN_OPTIONS", "SEV_MUTANT", "SEV_MUTANT_TRACE"):
         if name in os.environ:
             clean[name] = os.environ[name]
     clean.update(environment or {})
