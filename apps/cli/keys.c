@@ -8,7 +8,8 @@ int cli_key_fail(struct cli *c, sev_err err, const char *what)
 {
     switch (err) {
     case SEV_E_PASSPHRASE:
-        return cli_fail(c, err, "if it is the right one, the key file was changed: restore it",
+        return cli_fail(c, err,
+                        "try again; if it is the right one, the key file was changed: restore it",
                         "%s", what);
     case SEV_E_NOT_FOUND:
         return cli_fail(c, err, "what is there, says: secureev key list", "%s", what);

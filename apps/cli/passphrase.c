@@ -1,9 +1,10 @@
 /* passphrase - see the header. SPDX-License-Identifier: MIT */
-#define _DEFAULT_SOURCE
+#define _GNU_SOURCE /* ppoll */
 #include "passphrase.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -21,12 +22,16 @@ void cli_secret_wipe(struct cli_secret *s)
 }
 
 /* One line, byte by byte: the next passphrase may stand on the next line of the same descriptor.
- * 0, or the errno, or -1 when it is too long. The end of input ends the line. */
-static int read_line(int fd, struct cli_secret *out)
+ * 0, or the errno, or -1 when it is too long. The end of input ends the line. With `mask`, signals
+ * that are blocked otherwise arrive while it waits, and only then. */
+static int read_line(int fd, const sigset_t *mask, struct cli_secret *out)
 {
     out->len = 0;
     for (;;) {
         char byte = 0;
+        struct pollfd ready = {.fd = fd, .events = POLLIN};
+        if (mask != NULL && ppoll(&ready, 1, NULL, mask) < 0)
+            return errno;
         ssize_t n = read(fd, &byte, 1);
         if (n < 0)
             return errno;
@@ -50,9 +55,9 @@ static int check(struct cli *c, int result, const char *from, struct cli_secret 
         return cli_fail(c, SEV_E_IO, NULL, "cannot read the passphrase from %s: %s", from,
                         strerror(result));
     if (result < 0)
-        return cli_fail(c, SEV_E_PASSPHRASE, NULL, "it is longer than %u bytes (%s)",
+        return cli_fail(c, SEV_E_NO_PASSPHRASE, NULL, "it is longer than %u bytes (%s)",
                         CLI_SECRET_BYTES_MAX, from);
-    return cli_fail(c, SEV_E_PASSPHRASE, "choose one that is hard to guess", "it is empty (%s)",
+    return cli_fail(c, SEV_E_NO_PASSPHRASE, "choose one that is hard to guess", "it is empty (%s)",
                     from);
 }
 
@@ -68,7 +73,7 @@ static int from_file(struct cli *c, const char *path, struct cli_secret *out)
     struct stat st;
     if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && (st.st_mode & 077) != 0)
         cli_note(c, "anybody on this machine may be able to read %s; chmod 600 closes it", path);
-    int result = read_line(fd, out);
+    int result = read_line(fd, NULL, out);
     (void)close(fd);
     return check(c, result, path, out);
 }
@@ -80,7 +85,7 @@ static int from_descriptor(struct cli *c, const char *text, struct cli_secret *o
     if (sev_decimal_parse(sev_slice_of(text, strlen(text)), &fd) != SEV_OK || fd > 1023)
         return cli_usage(c, "\"%s\" is no number of a descriptor", text);
     (void)snprintf(from, sizeof from, "descriptor %u", (unsigned)fd);
-    return check(c, read_line((int)fd, out), from, out);
+    return check(c, read_line((int)fd, NULL, out), from, out);
 }
 
 /* ------------------------------------------------------------- terminal */
@@ -95,22 +100,31 @@ static void on_interrupt(int number)
 static const int interrupts[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGTSTP};
 #define INTERRUPTS (sizeof interrupts / sizeof interrupts[0])
 
-/* A signal ends the reading, the echo comes back, and only then the signal does its work. */
+/* A signal ends the reading, the echo comes back, and only then the signal does its work. It is
+ * blocked but for the waiting itself: between a look at the flag and read() it would be missed. */
 static int read_silently(int tty, const char *prompt, struct cli_secret *out)
 {
     struct termios before, silent;
     struct sigaction old[INTERRUPTS], action = {.sa_handler = on_interrupt};
+    sigset_t blocked, mask;
     (void)sigemptyset(&action.sa_mask);
+    (void)sigemptyset(&blocked);
     if (tcgetattr(tty, &before) != 0)
         return errno;
     interrupted_by = 0;
     for (size_t i = 0; i < INTERRUPTS; i++)
+        (void)sigaddset(&blocked, interrupts[i]);
+    (void)sigprocmask(SIG_BLOCK, &blocked, &mask);
+    for (size_t i = 0; i < INTERRUPTS; i++) {
         (void)sigaction(interrupts[i], &action, &old[i]);
+        if (old[i].sa_handler == SIG_IGN)
+            (void)sigaction(interrupts[i], &old[i], NULL);
+    }
     silent = before;
     silent.c_lflag &= ~(tcflag_t)(ECHO | ECHOE | ECHOK | ECHONL);
     int result = EIO;
     if (tcsetattr(tty, TCSAFLUSH, &silent) == 0 && cli_write_all(tty, prompt, strlen(prompt)))
-        result = read_line(tty, out);
+        result = read_line(tty, &mask, out);
     (void)tcsetattr(tty, TCSAFLUSH, &before);
     (void)cli_write_all(tty, "\n", 1);
     for (size_t i = 0; i < INTERRUPTS; i++)
@@ -118,8 +132,9 @@ static int read_silently(int tty, const char *prompt, struct cli_secret *out)
     if (interrupted_by != 0) {
         cli_secret_wipe(out);
         (void)raise(interrupted_by);
-        return EINTR; /* it was one that does not end us, such as a stop */
+        result = EINTR; /* said when it was one that does not end us, such as a stop */
     }
+    (void)sigprocmask(SIG_SETMASK, &mask, NULL);
     return result;
 }
 
@@ -140,7 +155,7 @@ static int ask_twice(struct cli *c, int tty, const char *prompt, enum cli_ask as
         cli_secret_wipe(out);
     if (code != 0 || same)
         return code;
-    return cli_fail(c, SEV_E_PASSPHRASE, "type the same one twice", "the two are not the same");
+    return cli_fail(c, SEV_E_NO_PASSPHRASE, "type the same one twice", "the two are not the same");
 }
 
 static int from_terminal(struct cli *c, const char *prefix, const char *prompt, enum cli_ask ask,
@@ -150,7 +165,7 @@ static int from_terminal(struct cli *c, const char *prefix, const char *prompt, 
     (void)snprintf(hint, sizeof hint, "without a terminal, give --%spassphrase-file FILE", prefix);
     int tty = open("/dev/tty", O_RDWR | O_CLOEXEC | O_NOCTTY);
     if (tty < 0)
-        return cli_fail(c, SEV_E_PASSPHRASE, hint, "there is no terminal to ask for it");
+        return cli_fail(c, SEV_E_NO_PASSPHRASE, hint, "there is no terminal to ask for it");
     int code = ask_twice(c, tty, prompt, ask, out);
     (void)close(tty);
     return code;

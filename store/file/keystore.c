@@ -264,13 +264,17 @@ static sev_err write_key(const struct sev_keystore *ks, const struct key_file *f
 /* ------------------------------------------------------------- changing */
 
 /* A name stands for one key: find() must never have to guess. */
-static sev_err name_is_free(const struct sev_keystore *ks, const char *name)
+static sev_err is_new(const struct sev_keystore *ks, const struct sev_key_entry *entry)
 {
     struct sev_key_entries list = {0};
     sev_err err = sev_keystore_list(ks, &list);
-    for (size_t i = 0; err == SEV_OK && name[0] != '\0' && i < list.count; i++)
-        if (strcmp(list.entries[i].name, name) == 0)
+    for (size_t i = 0; err == SEV_OK && i < list.count; i++) {
+        const struct sev_key_entry *e = &list.entries[i];
+        if (strcmp(e->id, entry->id) == 0)
+            err = sev_fs_refused(ks->fs, ks->dir, "has this key already", SEV_E_EXISTS);
+        else if (entry->name[0] != '\0' && strcmp(e->name, entry->name) == 0)
             err = sev_fs_refused(ks->fs, ks->dir, "has a key of that name", SEV_E_EXISTS);
+    }
     if (err == SEV_OK && list.count >= SEV_KEYSTORE_KEYS_MAX)
         err = sev_fs_refused(ks->fs, ks->dir, "holds as many keys as it may", SEV_E_TOO_LONG);
     sev_key_entries_free(ks, &list);
@@ -295,7 +299,7 @@ sev_err sev_keystore_add(const struct sev_keystore *ks, const char *name,
     if (err == SEV_OK)
         err = sev_dir_clean(ks->fs, ks->dir);
     if (err == SEV_OK)
-        err = name_is_free(ks, name);
+        err = is_new(ks, &f.entry);
     if (err == SEV_OK)
         err = write_key(ks, &f, false);
     sev_dir_unlock(&lock);

@@ -151,8 +151,11 @@ TEST(keystore__any_flipped_bit_of_a_key_file__is_noticed)
     WITH_A_KEY(f);
     size_t len = 0;
     uint8_t *good = sev_test_read(path_of(&f, f.entry.id), &len);
+    bool all = getenv("SEV_NIGHTLY") != NULL; /* else one bit of each byte */
     for (size_t i = 0; i < len; i++)
         for (unsigned bit = 0; bit < 8; bit++) {
+            if (!all && bit != i % 8)
+                continue;
             good[i] = (uint8_t)(good[i] ^ 1u << bit);
             sev_err err = load_changed(&f, good, len);
             good[i] = (uint8_t)(good[i] ^ 1u << bit);
