@@ -26,6 +26,13 @@ static sev_err fail(struct sev_json_stream *s, sev_err e)
     return e;
 }
 
+/* A byte that cannot stand here. A blank could in other JSON: that is said apart. */
+static sev_err misplaced(struct sev_json_stream *s, uint8_t c)
+{
+    bool blank = c == ' ' || c == '\t' || c == '\n' || c == '\r';
+    return fail(s, blank ? SEV_E_NOT_CANONICAL : SEV_E_JSON_SYNTAX);
+}
+
 static void flush(struct sev_json_stream *s)
 {
     if (s->pending_len != 0)
@@ -193,8 +200,7 @@ static sev_err begin_scalar(struct sev_json_stream *s, uint8_t c)
             return SEV_OK;
         }
     }
-    bool blank = c == ' ' || c == '\t' || c == '\n' || c == '\r';
-    return fail(s, blank ? SEV_E_NOT_CANONICAL : SEV_E_JSON_SYNTAX);
+    return misplaced(s, c);
 }
 
 static sev_err in_literal(struct sev_json_stream *s, uint8_t c)
@@ -266,8 +272,7 @@ static sev_err step_comma(struct sev_json_stream *s, uint8_t c)
         emit(s, c);
         return close(s, c == '}');
     }
-    bool blank = c == ' ' || c == '\t' || c == '\n' || c == '\r';
-    return fail(s, blank ? SEV_E_NOT_CANONICAL : SEV_E_JSON_SYNTAX);
+    return misplaced(s, c);
 }
 
 static sev_err step_name(struct sev_json_stream *s, uint8_t c, bool first)
@@ -277,7 +282,7 @@ static sev_err step_name(struct sev_json_stream *s, uint8_t c, bool first)
         return close(s, true);
     }
     if (c != '"')
-        return fail(s, c == ' ' || c == '\n' ? SEV_E_NOT_CANONICAL : SEV_E_JSON_SYNTAX);
+        return misplaced(s, c);
     emit(s, c);
     begin_string(s, true);
     return SEV_OK;
@@ -315,14 +320,14 @@ static sev_err step(struct sev_json_stream *s, uint8_t c)
         return step_name(s, c, false);
     case EXPECT_COLON:
         if (c != ':')
-            return fail(s, c == ' ' ? SEV_E_NOT_CANONICAL : SEV_E_JSON_SYNTAX);
+            return misplaced(s, c);
         emit(s, c);
         s->expect = EXPECT_VALUE;
         return SEV_OK;
     case EXPECT_COMMA:
         return step_comma(s, c);
     default:
-        return fail(s, c == ' ' || c == '\n' ? SEV_E_NOT_CANONICAL : SEV_E_JSON_SYNTAX);
+        return misplaced(s, c);
     }
 }
 

@@ -47,8 +47,8 @@ bool sev_name_is_clean(sev_slice name);
 void sev_percent_encode(sev_slice text, bool keep_slash, sev_buf *out);
 
 /** TUF path pattern: '*' matches any code points and '?' one, both within one component between
- *  slashes; nothing else is special. Case and bytes count. Work is bounded by the product of the
- *  lengths. */
+ *  slashes; nothing else is special. Case and bytes count. Both are UTF-8, as checked documents
+ *  are; on other bytes a match may be missed. Work is bounded by the product of the lengths. */
 bool sev_pattern_match(sev_slice pattern, sev_slice name);
 
 #endif
