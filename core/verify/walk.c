@@ -611,6 +611,7 @@ static size_t announced(const struct sev_fileinfo *info, size_t max)
 
 static bool want_snapshot_fetch(struct sev_walk *w, struct sev_want *out)
 {
+    sev_walk_about(w, SEV_LIT("snapshot"));
     return want_fetch(w, out, "snapshot", w->snapshot_info.version,
                       announced(&w->snapshot_info, SEV_SNAPSHOT_BYTES_MAX));
 }
