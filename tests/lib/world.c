@@ -445,6 +445,7 @@ void world_mend(struct world *w)
         }
     }
     w->now = w->honest;
+    w->release_fails = SEV_OK;
 }
 
 void world_provision(struct world *w)

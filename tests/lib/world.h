@@ -177,7 +177,9 @@ struct world {
     world_key next_key;
     int power; /* storing operations until the power goes; -1: it stays */
     bool images_may_be_asked;
-    bool unrestricted; /* the driver does not check what it is told to store */
+    sev_err release_fails; /* SEV_OK: it does not */
+    bool file_is_good;     /* what the file says is refused, later: the file itself may be stored */
+    bool unrestricted;     /* the driver does not check what it is told to store */
     bool no_mending;
     /* of the last cycle */
     struct world_result result;

@@ -57,7 +57,7 @@ static void check_kept(const struct world *w, const struct world_store *before,
     if (state.ptr != NULL)
         check_that(sev_slice_eq(state, world_stored(w, VEHICLE, "vehicle.state")),
                    "the vehicle's state changed in a refused cycle", w, file, line);
-    if (repository == NULL || repository[0] == '\0' || role == NULL)
+    if (repository == NULL || repository[0] == '\0' || role == NULL || w->file_is_good)
         return;
     int place = place_called(repository);
     const struct world_stored *was = world_stored_role(before, place, role);

@@ -354,16 +354,34 @@ static void put_meta(struct world *w, struct world_repository *r, int role)
     put("}");
 }
 
+static void put_string(sev_slice text)
+{
+    put("\"");
+    for (size_t i = 0; i < text.len; i++) {
+        uint8_t c = text.ptr[i];
+        if (c == '"' || c == '\\')
+            put("\\%c", c);
+        else if (c < 0x20)
+            put("\\u%04x", c);
+        else
+            put("%c", c);
+    }
+    put("\"");
+}
+
 static void put_entry(struct world *w, int repository, const struct world_image *m)
 {
     bool native = w->profile == SEV_PROFILE_NATIVE;
     put("\"%s\":{\"custom\":{", m->name);
-    if (repository == DIRECTOR)
-        put("\"ecuIdentifiers\":{\"%.*s\":{\"hardwareId\":\"%.*s\"}}",
-            (int)w->ecus[m->ecu].serial.len, (const char *)w->ecus[m->ecu].serial.ptr,
-            (int)w->ecus[m->ecu].hardware_id.len, (const char *)w->ecus[m->ecu].hardware_id.ptr);
-    else
+    if (repository == DIRECTOR) {
+        put("\"ecuIdentifiers\":{");
+        put_string(w->ecus[m->ecu].serial);
+        put(":{\"hardwareId\":");
+        put_string(w->ecus[m->ecu].hardware_id);
+        put("}}");
+    } else {
         put("\"hardwareIds\":[\"%s\"]", m->hardware_id);
+    }
     if (native)
         put(",\"match\":{\"hardwareIds\":[\"%s\"],\"releaseCounter\":%lld,\"version\":\"%lld\"%s%"
             "s}",

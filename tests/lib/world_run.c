@@ -269,8 +269,9 @@ static bool release(struct world *w)
 {
     if (power_goes(w))
         return false;
-    world_trace(w, "release %d\n", w->result.released_count);
-    sev_client_released(&w->client, SEV_OK);
+    if (w->release_fails == SEV_OK)
+        world_trace(w, "release %d\n", w->result.released_count);
+    sev_client_released(&w->client, w->release_fails);
     return true;
 }
 
