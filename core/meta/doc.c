@@ -53,12 +53,10 @@ sev_err sev_doc_open(struct sev_doc *doc, sev_slice bytes, sev_profile profile,
     }
     if (j.err != SEV_OK)
         return j.err;
-    if (SEV_REFUSE_IF(d.body.len == 0 || d.body.ptr[0] != '{'))
-        return SEV_E_MALFORMED;
     /* A file without signatures is an unsigned file. REQ-MET-02 REQ-H11 */
     if (SEV_REFUSE_IF(d.signatures.len == 0 || d.signatures.ptr[0] != '['))
         return SEV_E_SIGNATURE;
-    j = sev_json_at(sev_json_get(d.body, "_type"));
+    j = sev_json_at(sev_json_get(d.body, "_type")); /* nothing, if body is no object */
     sev_json_string(&j, &d.type);
     if (j.err != SEV_OK)
         return SEV_E_MALFORMED;

@@ -59,11 +59,8 @@ sev_err sev_root_parse(const struct sev_doc *doc, struct sev_root *out)
         return SEV_E_MALFORMED;
     e = count_keys(r.keys);
     for (int i = 0; e == SEV_OK && i < SEV_TOP_ROLES; i++) {
-        sev_slice value = sev_json_get(r.roles_object, role_names[i]);
-        /* REQ-MET-05 REQ-MET-06 */
-        if (SEV_REFUSE_IF(value.len == 0))
-            return SEV_E_MALFORMED;
-        e = parse_role(value, r.keys, &r.roles[i]);
+        /* All four must be there. REQ-MET-05 REQ-MET-06 */
+        e = parse_role(sev_json_get(r.roles_object, role_names[i]), r.keys, &r.roles[i]);
         if (e == SEV_OK)
             e = sev_role_check(&r.roles[i], doc->profile);
     }

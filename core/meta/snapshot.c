@@ -67,8 +67,6 @@ sev_err sev_timestamp_parse(const struct sev_doc *doc, struct sev_timestamp *out
     }
     if (j.err != SEV_OK)
         return j.err;
-    if (SEV_REFUSE_IF(snapshot.len == 0))
-        return SEV_E_MALFORMED;
     bool exact = doc->profile == SEV_PROFILE_NATIVE; /* ALG-3.5 */
     if (SEV_REFUSE_IF(exact && entries != 1))
         return SEV_E_MALFORMED;

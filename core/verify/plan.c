@@ -26,8 +26,6 @@ sev_err sev_plan_before_version(void *context, enum sev_top_role role, const str
     if (SEV_REFUSE_IF(sev_json_get(common->custom, "subscriber").len != 0)) /* a broker's file */
         return SEV_E_WRONG_VEHICLE;
     sev_slice value = sev_json_get(common->custom, "vehicle");
-    if (SEV_REFUSE_IF(value.len == 0))
-        return SEV_E_NO_VEHICLE;
     sev_json j = sev_json_at(value);
     sev_json_str text;
     sev_json_string(&j, &text);
@@ -163,8 +161,6 @@ static sev_err check_entry(const struct sev_client *c, const struct sev_targets 
             return SEV_OK; /* contract 8.3: ignored */
         return check_ecus(c, t, target, NULL, ecu_count);
     }
-    if (SEV_REFUSE_IF(target->ecu_identifiers.len == 0)) /* REQ-MET-12 */
-        return SEV_E_MALFORMED;
     struct sev_match match;
     if (SEV_REFUSE_IF(target->match.len == 0))
         return SEV_E_DISAGREE;
@@ -199,7 +195,6 @@ static sev_err check_bundle(sev_slice bundle, const struct sev_targets *t)
 {
     sev_slice groups = sev_json_get(bundle, "groups");
     sev_json j = sev_json_at(groups);
-    uint32_t members = 0;
     if (groups.len == 0)
         return SEV_OK;
     sev_json_array(&j);
@@ -210,8 +205,6 @@ static sev_err check_bundle(sev_slice bundle, const struct sev_targets *t)
             sev_json_string(&j, &serial);
             if (j.err != SEV_OK)
                 break;
-            if (SEV_REFUSE_IF(++members > SEV_ECUS_MAX))
-                return SEV_E_JSON_LIMIT;
             if (SEV_REFUSE_IF(times_named(t, serial) != 1))
                 return SEV_E_BUNDLE;
             if (SEV_REFUSE_IF(times_grouped(groups, serial) != 1))

@@ -128,13 +128,11 @@ TEST(spv_03__one_ecu_on_two_images__refused)
 TEST(spv_03__targets_served_are_those_of_before__nothing_new)
 {
     struct world *w = partial();
-    world_serves(w, DIRECTOR, "targets", world_role(w, DIRECTOR, "targets")->file);
-    world_publish(w);
-    CHECK_OK(world_cycle(w)->err);
-    CHECK_EQ(w->result.image_requests, 0);
-    CHECK(strstr(w->trace, "director store") == NULL);
-    world_heal(w);
+    world_stage(w, 1);
     WORLD_ACCEPTED(w);
+    CHECK_EQ(w->result.image_requests, 0);
+    CHECK(strstr(w->trace, "director get 5.targets.json\n") != NULL);
+    CHECK(strstr(w->trace, "director store") == NULL);
 }
 
 /* REQ-SPV-04 */
