@@ -1,18 +1,15 @@
-/* canonical - writes a value in one of the canonical forms. Objects are copied member by member
- * as long as their names are in order; at the first that is not, the object is begun anew with
- * its names sorted. SPDX-License-Identifier: MIT */
+/* canonical - writes a value in one of the canonical forms. Whether the names of an object are in
+ * order is found out before its members are written, never by beginning anew: that would double the
+ * work at each level. SPDX-License-Identifier: MIT */
 #include "json/escape.h"
 #include "json/rune.h"
 #include "json/scan.h"
 
 /* One open container. Members come from the document, or, once `sorted`, from the slots. */
 struct level {
-    sev_json_str name; /* the last one written */
-    size_t open;       /* where its bracket stands in the document */
-    size_t written;    /* what `out` held behind the opening bracket */
-    size_t base;       /* its first slot */
-    size_t next;       /* the slot whose member is written next */
-    size_t close;      /* behind its closing bracket, known when sorted */
+    size_t base;  /* its first slot */
+    size_t next;  /* the slot whose member is written next */
+    size_t close; /* behind its closing bracket, known when sorted */
     bool object;
     bool sorted;
     bool first; /* nothing was written yet */
@@ -49,16 +46,49 @@ static void put_string(struct canonizer *c, sev_json_str s)
     sev_buf_put_byte(&c->out, '"');
 }
 
-static void enter(struct canonizer *c, bool object)
+/* Do the members that stand next come in the order of the form? Two of the same name cannot. */
+static bool in_order(const struct canonizer *c)
+{
+    sev_json j = c->j;
+    sev_json_str name, last = {SEV_EMPTY, false};
+    for (bool first = true; sev_json_member(&j, &name); first = false) {
+        if (!first && c->order(last, name) > 0)
+            return false;
+        last = name;
+        sev_json_skip(&j, NULL);
+    }
+    return true;
+}
+
+/* Put the names of the members that stand next into slots, in order. */
+static sev_err sort_members(struct canonizer *c, struct level *at)
+{
+    sev_json j = c->j;
+    sev_json_str name;
+    at->base = at->next = c->slots_used;
+    while (sev_json_member(&j, &name)) {
+        if (c->slots_used == c->scratch.count)
+            return SEV_E_JSON_LIMIT;
+        c->scratch.slots[c->slots_used++] = (uint32_t)(name.raw.ptr - j.doc.ptr);
+        sev_json_skip(&j, NULL);
+    }
+    sev_names_sort(j.doc, c->order, c->scratch.slots + at->base, c->slots_used - at->base);
+    at->close = j.pos;
+    at->sorted = true;
+    return SEV_OK;
+}
+
+static sev_err enter(struct canonizer *c, bool object)
 {
     struct level *at = &c->levels[c->depth++];
-    *at = (struct level){.open = c->j.pos, .object = object, .first = true};
+    *at = (struct level){.object = object, .first = true};
     sev_buf_put_byte(&c->out, object ? '{' : '[');
-    at->written = c->out.len;
-    if (object)
-        sev_json_object(&c->j);
-    else
+    if (!object) {
         sev_json_array(&c->j);
+        return SEV_OK;
+    }
+    sev_json_object(&c->j);
+    return in_order(c) ? SEV_OK : sort_members(c, at);
 }
 
 static void leave(struct canonizer *c)
@@ -71,47 +101,15 @@ static void leave(struct canonizer *c)
     }
 }
 
-/* Begin this object anew, with its names in the slots and in order. */
-static sev_err sort_members(struct canonizer *c, struct level *at)
-{
-    sev_json_str name;
-    at->base = at->next = c->slots_used;
-    c->j.pos = at->open;
-    sev_json_object(&c->j);
-    while (sev_json_member(&c->j, &name)) {
-        if (c->slots_used == c->scratch.count)
-            return SEV_E_JSON_LIMIT;
-        c->scratch.slots[c->slots_used++] = (uint32_t)(name.raw.ptr - c->j.doc.ptr);
-        sev_json_skip(&c->j, NULL);
-    }
-    sev_names_sort(c->j.doc, c->order, c->scratch.slots + at->base, c->slots_used - at->base);
-    at->close = c->j.pos;
-    at->sorted = true;
-    at->first = true;
-    c->out.len = at->written;
-    return SEV_OK;
-}
-
 /* The next member in order: its value stands next then. False at the end of the object. */
-static bool next_member(struct canonizer *c, struct level *at, sev_json_str *out_name, sev_err *e)
+static bool next_member(struct canonizer *c, struct level *at, sev_json_str *out_name)
 {
-    if (!at->sorted) {
-        if (!sev_json_member(&c->j, out_name))
-            return false;
-        if (at->first || c->order(at->name, *out_name) < 0)
-            return true;
-        *e = sort_members(c, at);
-        if (*e != SEV_OK)
-            return false;
-    }
+    if (!at->sorted)
+        return sev_json_member(&c->j, out_name);
     if (at->next == c->slots_used)
         return false;
-    c->j.pos = c->scratch.slots[at->next++] - 1;
-    sev_json_string(&c->j, out_name);
-    while (c->j.doc.ptr[c->j.pos] != ':')
-        c->j.pos++;
-    c->j.pos++;
-    return true;
+    c->j.pos = c->scratch.slots[at->next++] - 1; /* its opening quote */
+    return sev_json_member(&c->j, out_name);
 }
 
 static sev_err put_scalar(struct canonizer *c)
@@ -132,13 +130,12 @@ static sev_err put_scalar(struct canonizer *c)
 /* Write commas, names and closing brackets until a value stands next or all is written. */
 static sev_err advance(struct canonizer *c)
 {
-    sev_err e = SEV_OK;
     sev_json_str name;
     while (c->depth > 0) {
         struct level *at = &c->levels[c->depth - 1];
-        bool more = at->object ? next_member(c, at, &name, &e) : sev_json_element(&c->j);
-        if (e != SEV_OK || c->j.err != SEV_OK)
-            return e != SEV_OK ? e : c->j.err;
+        bool more = at->object ? next_member(c, at, &name) : sev_json_element(&c->j);
+        if (c->j.err != SEV_OK)
+            return c->j.err;
         if (!more) {
             leave(c);
             continue;
@@ -147,7 +144,6 @@ static sev_err advance(struct canonizer *c)
             sev_buf_put_byte(&c->out, ',');
         at->first = false;
         if (at->object) {
-            at->name = name;
             put_string(c, name);
             sev_buf_put_byte(&c->out, ':');
         }
@@ -162,7 +158,7 @@ static sev_err put_value(struct canonizer *c)
     do {
         sev_json_kind kind = sev_json_peek(&c->j);
         if (kind == SEV_JSON_OBJECT || kind == SEV_JSON_ARRAY)
-            enter(c, kind == SEV_JSON_OBJECT);
+            e = enter(c, kind == SEV_JSON_OBJECT);
         else
             e = put_scalar(c);
         if (e == SEV_OK)

@@ -39,7 +39,8 @@ struct sev_json_scratch {
  * integers within +-(2^53-1) without fraction, exponent or -0, no member name twice in an object
  * (compared after unescaping), at most SEV_JSON_DEPTH_MAX levels.
  *
- * Work is O(bytes x depth); no recursion.
+ * Work is O(bytes x depth), and O(n log n) comparisons for the n members of an object out of order;
+ * no recursion.
  *
  * @param out_info    may be NULL; untouched unless SEV_OK
  * @param out_offset  may be NULL; where the refusal happened

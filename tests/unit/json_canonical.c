@@ -1,5 +1,6 @@
 /* Canonical forms and equality. SPDX-License-Identifier: MIT */
 #include <stdlib.h>
+#include <time.h>
 
 #include "secureev/json.h"
 #include "test.h"
@@ -184,4 +185,41 @@ TEST(json_equal__nested_deeper_than_we_accept__not_equal)
                           sev_slice_of(deep, sizeof deep - 1)));
     CHECK(sev_json_equal(SEV_LIT("[[[[[[[[[[[[[[[[1]]]]]]]]]]]]]]]]"),
                          sev_slice_of(deep + 1, sizeof deep - 3)));
+}
+
+/* Each level shows that it is out of order only behind a long value: a reader that begins anew
+ * there doubles its work at each level. */
+TEST(json_canonical__all_levels_out_of_order_at_their_end__work_stays_bounded)
+{
+    enum { LONG = 1000000 };
+    char *text = malloc(LONG + 1024), *sorted = malloc(LONG + 1024);
+    size_t n = 0, m = 0;
+    for (int i = 0; i < SEV_JSON_DEPTH_MAX; i++) {
+        n += (size_t)snprintf(text + n, 16, "{\"b\":");
+        m += (size_t)snprintf(sorted + m, 16, "{\"a\":1,\"b\":");
+    }
+    text[n] = sorted[m] = '"';
+    memset(text + n + 1, 'x', LONG);
+    memset(sorted + m + 1, 'x', LONG);
+    n += LONG + 1;
+    m += LONG + 1;
+    text[n++] = sorted[m++] = '"';
+    for (int i = 0; i < SEV_JSON_DEPTH_MAX; i++) {
+        n += (size_t)snprintf(text + n, 16, ",\"a\":1}");
+        sorted[m++] = '}';
+    }
+    sev_slice doc = sev_slice_of(text, n), wanted = sev_slice_of(sorted, m);
+    sev_buf out = sev_buf_of(malloc(LONG + 1024), LONG + 1024);
+    clock_t start = clock();
+    sev_err checked = sev_json_check(doc, scratch, NULL, NULL);
+    sev_err written = sev_json_canonical(doc, SEV_CANON_JCS, scratch, &out);
+    bool same = sev_json_equal(doc, wanted) && sev_slice_eq(sev_buf_slice(&out), wanted);
+    double seconds = (double)(clock() - start) / CLOCKS_PER_SEC;
+    free(text);
+    free(sorted);
+    free(out.ptr);
+    CHECK_OK(checked);
+    CHECK_OK(written);
+    CHECK(same);
+    CHECK(seconds < 5);
 }
