@@ -402,7 +402,7 @@ static void check_document(struct checker *c)
 {
     struct place h = {.p = c->doc.ptr, .end = c->doc.ptr + c->doc.len, .at = c->levels};
     enum state state = VALUE;
-    c->levels[0].close = 0;
+    c->levels[0].close = 0; /* the document: nothing closes it */
     look_at(&h, h.p);
     for (;;) {
         switch (state) {
@@ -424,13 +424,7 @@ static void check_document(struct checker *c)
 sev_err sev_json_check(sev_slice doc, struct sev_json_scratch scratch,
                        struct sev_json_info *out_info, size_t *out_offset)
 {
-    struct checker c;
-    c.doc = doc;
-    c.scratch = scratch;
-    c.slots_used = 0;
-    c.canonical = ALL_FORMS;
-    c.members = 0;
-    c.err = SEV_OK;
+    struct checker c = {.doc = doc, .scratch = scratch, .canonical = ALL_FORMS};
     if (SEV_REFUSE_IF((uint64_t)doc.len > UINT32_MAX))
         fail(&c, SEV_E_JSON_LIMIT, doc.ptr);
     else if (doc.len == 0) /* perhaps without a pointer */

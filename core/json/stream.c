@@ -192,9 +192,9 @@ static sev_err begin_scalar(struct sev_json_stream *s, uint8_t c)
         s->expect = IN_NUMBER;
         return SEV_OK;
     }
-    for (uint8_t i = 0; i < sizeof literals / sizeof literals[0]; i++) {
+    for (size_t i = 0; i < sizeof literals / sizeof literals[0]; i++) {
         if (c == (uint8_t)literals[i][0]) {
-            s->literal = i;
+            s->literal = (uint8_t)i;
             s->digits = 1;
             s->expect = IN_LITERAL;
             return SEV_OK;
