@@ -301,7 +301,8 @@ static int export_private(struct cli *c, const struct sev_keystore *ks,
         code =
             cli_passphrase(c, "export-", "Passphrase of the exported key", CLI_ASK_TWICE, &secret);
     if (code == 0) {
-        /* Without --plain an empty passphrase is refused twice: nothing leaves in the clear. */
+        /* Without --plain an empty passphrase is refused twice: nothing leaves in the clear.
+         * REQ-H34 */
         sev_slice passphrase = cli_flag(c, "plain") ? SEV_EMPTY : cli_secret_slice(&secret);
         sev_err err = sev_privkey_to_pem(key, passphrase, &pem);
         if (err != SEV_OK)

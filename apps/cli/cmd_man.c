@@ -116,6 +116,13 @@ static void command(const struct cli_command *const *path, size_t depth, void *c
 static int run(struct cli *c)
 {
     struct cli_text *out = &c->out;
+    struct cli_text fault = {0};
+    /* The manual is made when the program is: the moment to look at the tables themselves. */
+    const char *what = cli_tables_fault(c->commands, &fault);
+    int code = what != NULL ? cli_fail(c, SEV_E_BUG, NULL, "%s", what) : 0;
+    cli_text_free(&fault);
+    if (code != 0)
+        return code;
     cli_text_printf(out,
                     ".TH SECUREEV 1 \"\" \"secureev %s\" \"User Commands\"\n"
                     ".SH NAME\nsecureev \\- signed updates for vehicles: keys, repositories, "
