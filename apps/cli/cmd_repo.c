@@ -91,22 +91,30 @@ static const struct cli_option assign_options[] = {
     REPO_NOW_OPTION,
     {0}};
 
+#define REVIEW_OPTIONS                                                                             \
+    {.name = "regulator",                                                                          \
+     .value = "ID",                                                                                \
+     .help = "who decided; with --report and --scanner, for people and audit"},                    \
+        {.name = "report",                                                                         \
+         .value = "FILE",                                                                          \
+         .help = "the report: its length and digests are listed, not its bytes"},                  \
+    {                                                                                              \
+        .name = "scanner", .value = "NAME=VERSION", .flags = CLI_REPEATED,                         \
+        .help = "what the image was examined with"                                                 \
+    }
+
 static const struct cli_option attest_options[] = {
     FROM_OPTIONS,
     {.name = "decision",
-     .value = "TEXT",
+     .value = "DECISION",
+     .choices = "attested refused",
      .fallback = "attested",
-     .help = "decision that the entry tells people"},
-    {.name = "attestation",
-     .value = "FILE",
-     .help = "the whole attestation section, JSON, instead"},
+     .help = "refused: listed in withdrawals, so that nobody installs it"},
+    REVIEW_OPTIONS,
     REPO_NOW_OPTION,
     {0}};
 
-static const struct cli_option withdraw_options[] = {
-    {.name = "attestation", .value = "FILE", .help = "attestation section of the entry, JSON"},
-    REPO_NOW_OPTION,
-    {0}};
+static const struct cli_option withdraw_options[] = {REVIEW_OPTIONS, REPO_NOW_OPTION, {0}};
 
 static const struct cli_option delegate_options[] = {
     {.name = "keys",
@@ -179,6 +187,30 @@ static const struct cli_option assemble_options[] = {
 static const struct cli_option publish_options[] = {
     REPO_NOW_OPTION, CLI_PASSPHRASE_OPTIONS("", " of the keys that sign online"), {0}};
 
+#define PROFILE_OPTION                                                                             \
+    {                                                                                              \
+        .name = "profile", .value = "PROFILE", .choices = "native aktualizr",                      \
+        .fallback = "native", .help = "whose files"                                                \
+    }
+#define PUBLIC_OPTION                                                                              \
+    {                                                                                              \
+        .name = "public", .value = "DIR", .shown = "public in the repository's folder",            \
+        .help = "folder that a web server serves"                                                  \
+    }
+
+static const struct cli_option show_options[] = {PUBLIC_OPTION, PROFILE_OPTION, {0}};
+static const struct cli_option diff_options[] = {PROFILE_OPTION, {0}};
+static const struct cli_option lint_options[] = {
+    PUBLIC_OPTION,
+    {.name = "kind",
+     .value = "KIND",
+     .choices = "director images regulator",
+     .shown = "the repository's",
+     .help = "which of the three it is"},
+    {.name = "days", .value = "N", .fallback = "7", .help = "warn of what expires within"},
+    {.name = "now", .value = "TIME", .shown = "the system clock", .help = "trusted time, RFC 3339"},
+    {0}};
+
 static const struct cli_positional name_argument[] = {
     {"NAME", "name of the image, such as supplier/brake-7.img", CLI_REQUIRED}, {0}};
 static const struct cli_positional add_arguments[] = {
@@ -194,6 +226,17 @@ static const struct cli_positional sign_arguments[] = {
 static const struct cli_positional assemble_arguments[] = {
     {"FILE", "signature file", CLI_REQUIRED | CLI_REPEATED}, {0}};
 
+static const struct cli_positional show_arguments[] = {
+    {"FILE", "one metadata file instead of all that are public", 0}, {0}};
+static const struct cli_positional diff_arguments[] = {
+    {"BEFORE", "public folder, or metadata file", CLI_REQUIRED},
+    {"AFTER", "another one", CLI_REQUIRED},
+    {0}};
+
+static const struct cli_example lint_examples[] = {
+    {"In a nightly job: exit 1 when a client would refuse something",
+     "secureev repo lint --repo images --days 14 --json"},
+    {0}};
 static const struct cli_example init_examples[] = {
     {"An Image repository whose root takes two of three people",
      "secureev repo init --repo images --kind images \\\n"
@@ -308,6 +351,26 @@ static const struct cli_command subcommands[] = {
                 "for them. What is staged for something else stays.",
      .options = publish_options,
      .run = repo_run_refresh},
+    {.name = "lint",
+     .summary = "Find what a client would refuse, and what should be otherwise",
+     .details =
+         "Walks the public folder as a client does, from 1.root.json on, and looks for every "
+         "image. Exit 1 when a client would refuse something; warnings alone are exit 0. "
+         "Each finding has a code that does not change.",
+     .options = lint_options,
+     .examples = lint_examples,
+     .run = repo_run_lint},
+    {.name = "show",
+     .summary = "Show what is public: roles, keys, images, delegations",
+     .details = "Nothing is verified: lint does that.",
+     .options = show_options,
+     .positionals = show_arguments,
+     .run = repo_run_show},
+    {.name = "diff",
+     .summary = "Compare two public folders, or two metadata files",
+     .options = diff_options,
+     .positionals = diff_arguments,
+     .run = repo_run_diff},
     {0}};
 
 const struct cli_command cmd_repo = {

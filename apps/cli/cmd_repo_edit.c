@@ -6,7 +6,7 @@
 
 #include "repo.h"
 
-#define ATTESTATION_BYTES_MAX 65536u
+#define JSON_FILE_BYTES_MAX 65536u
 
 /* --------------------------------------------------------------------- init */
 
@@ -198,7 +198,7 @@ static int json_file(struct cli *c, const char *option, struct sev_bytes *out)
     *out = (struct sev_bytes){0};
     if (path == NULL)
         return 0;
-    sev_err e = sev_file_read(cli_fs(c), path, ATTESTATION_BYTES_MAX, 0, out);
+    sev_err e = sev_file_read(cli_fs(c), path, JSON_FILE_BYTES_MAX, 0, out);
     return e == SEV_OK ? 0 : cli_fail_fs(c, e, NULL);
 }
 
@@ -247,77 +247,44 @@ int repo_run_assign(struct cli *c)
     return code;
 }
 
-struct decision {
-    const char *text, *reviewed;
-};
-
-static void emit_decision(sev_json_writer *w, const void *context)
+static struct sev_repository_review review_of(struct cli *c)
 {
-    const struct decision *d = context;
-    sev_json_w_object(w);
-    sev_json_w_string_member(w, "decision", sev_slice_of(d->text, strlen(d->text)));
-    sev_json_w_string_member(w, "reviewed", sev_slice_of(d->reviewed, strlen(d->reviewed)));
-    sev_json_w_object_end(w);
-}
-
-/* The file of --attestation, or decision and date alone. */
-static int attestation_of(struct cli *c, const char *decision, sev_time now, struct cli_text *out)
-{
-    char reviewed[32];
-    sev_buf b = sev_buf_of(reviewed, sizeof reviewed - 1);
-    struct sev_bytes file;
-    int code = json_file(c, "attestation", &file);
-    if (code != 0)
-        return code;
-    if (file.ptr != NULL) {
-        cli_text_put(out, file.ptr, file.len);
-        sev_bytes_free(cli_fs(c), &file);
-        return out->failed ? cli_fail(c, SEV_E_MEMORY, NULL, "attestation") : 0;
-    }
-    sev_time_format(now, &b);
-    reviewed[b.len] = '\0';
-    struct decision d = {decision, reviewed};
-    sev_err e = cli_json_text(emit_decision, &d, out);
-    return e == SEV_OK ? 0 : cli_fail(c, e, NULL, "attestation");
+    return (struct sev_repository_review){.regulator = cli_opt(c, "regulator"),
+                                          .report = cli_opt(c, "report"),
+                                          .scanners = repo_texts(c, "scanner")};
 }
 
 int repo_run_attest(struct cli *c)
 {
     struct repo repo;
     struct sev_repository_source from;
-    struct cli_text attestation = {0};
+    struct sev_repository_review review = review_of(c);
+    review.refused = strcmp(cli_opt(c, "decision"), "refused") == 0;
     int code = source_of(c, &from);
     if (code == 0)
-        code = attestation_of(c, cli_opt(c, "decision"), from.now, &attestation);
-    if (code == 0)
         code = repo_open(c, SEV_REPOSITORY_WRITE, &repo);
-    if (code == 0) {
-        sev_err e = sev_repository_attest(repo.r, &from, cli_arg(c, 0),
-                                          sev_slice_of(attestation.ptr, attestation.len));
-        code = e == SEV_OK ? repo_done(&repo, "attested %s", cli_arg(c, 0)) : repo_fail(&repo, e);
-        repo_close(&repo);
-    }
-    cli_text_free(&attestation);
+    if (code != 0)
+        return code;
+    sev_err e = sev_repository_attest(repo.r, &from, cli_arg(c, 0), &review);
+    code = e == SEV_OK ? repo_done(&repo, "%s %s", cli_opt(c, "decision"), cli_arg(c, 0))
+                       : repo_fail(&repo, e);
+    repo_close(&repo);
     return code;
 }
 
 int repo_run_withdraw(struct cli *c)
 {
     struct repo repo;
-    struct cli_text attestation = {0};
+    struct sev_repository_review review = review_of(c);
     sev_time now;
     int code = cli_opt_time(c, "now", &now);
     if (code == 0)
-        code = attestation_of(c, "withdrawn", now, &attestation);
-    if (code == 0)
         code = repo_open(c, SEV_REPOSITORY_WRITE, &repo);
-    if (code == 0) {
-        sev_err e = sev_repository_withdraw(repo.r, cli_arg(c, 0),
-                                            sev_slice_of(attestation.ptr, attestation.len));
-        code = e == SEV_OK ? repo_done(&repo, "withdrew %s", cli_arg(c, 0)) : repo_fail(&repo, e);
-        repo_close(&repo);
-    }
-    cli_text_free(&attestation);
+    if (code != 0)
+        return code;
+    sev_err e = sev_repository_withdraw(repo.r, cli_arg(c, 0), now, &review);
+    code = e == SEV_OK ? repo_done(&repo, "withdrew %s", cli_arg(c, 0)) : repo_fail(&repo, e);
+    repo_close(&repo);
     return code;
 }
 

@@ -6,7 +6,7 @@
 #define SECUREEV_REPOSITORY_H
 
 #include "secureev/fs.h"
-#include "secureev/key.h"
+#include "secureev/meta.h"
 #include "secureev/text.h"
 
 /* DIR/repository.json   everything that is wanted and known; replaced whole, in one step
@@ -15,12 +15,12 @@
  * DIR/trust/            what is trusted of the repository that entries are copied from
  * DIR/public/           what a static web server serves; aktualizr's files in public/aktualizr/ */
 
-#define SEV_REPOSITORY_STATE_BYTES_MAX (256u << 20) /* 200 roles with 8 MiB are 1.6 GiB: too many  \
-                                                     */
-#define SEV_REPOSITORY_ROLES_MAX 8u                 /* of a root: four, publish, time, kem */
-#define SEV_REPOSITORY_LOCK_MS 10000u               /* others publish for seconds */
+#define SEV_REPOSITORY_STATE_BYTES_MAX                                                             \
+    (256u << 20)                      /* 200 roles with 8 MiB are 1.6 GiB: too many                \
+                                       */
+#define SEV_REPOSITORY_ROLES_MAX 8u   /* of a root: four, publish, time, kem */
+#define SEV_REPOSITORY_LOCK_MS 10000u /* others publish for seconds */
 #define SEV_REPOSITORY_DAYS_MAX 3650u
-#define SEV_REPOSITORY_SEARCHES_MAX 100000u /* of one lint */
 
 typedef enum sev_repository_kind {
     SEV_REPOSITORY_DIRECTOR,
@@ -144,13 +144,21 @@ struct sev_repository_bundle {
 };
 SEV_MUST_USE sev_err sev_repository_set_bundle(struct sev_repository *r,
                                                const struct sev_repository_bundle *bundle);
-/** `attestation`: JSON object, or empty. */
+/** What a regulator says of its decision: all of it, or nothing. */
+struct sev_repository_review {
+    bool refused;              /**< attest: list it in `withdrawals` right away */
+    const char *regulator;     /**< NULL: the entry says nothing of how it came about */
+    const char *report;        /**< file: its length and digests are listed */
+    struct sev_texts scanners; /**< each "NAME=VERSION" */
+};
 SEV_MUST_USE sev_err sev_repository_attest(struct sev_repository *r,
                                            const struct sev_repository_source *from,
-                                           const char *name, sev_slice attestation);
-/** Moves the entry into `withdrawals`, where the search meets it first. DESIGN 3.3 */
+                                           const char *name,
+                                           const struct sev_repository_review *review);
+/** Lists it in `withdrawals`, where the search meets it first. DESIGN 3.3 */
 SEV_MUST_USE sev_err sev_repository_withdraw(struct sev_repository *r, const char *name,
-                                             sev_slice attestation);
+                                             sev_time now,
+                                             const struct sev_repository_review *review);
 
 /* ----------------------------------------------------- roles and delegations */
 
@@ -265,5 +273,79 @@ SEV_MUST_USE sev_err sev_tbs_describe(const struct sev_fs *fs, sev_slice bytes,
 SEV_MUST_USE sev_err sev_tbs_signature_file(const struct sev_tbs *tbs, const char *keyid,
                                             sev_slice signature, sev_buf *out);
 #define SEV_SIGNATURE_FILE_BYTES_MAX 4096u
+
+/* ------------------------------------------------------- what is public */
+
+/** A metadata file as it is served. Not verified: for looking, comparing, and lint. */
+struct sev_public_file {
+    const char *role; /**< "root", ..., or a delegated role */
+    const char *name; /**< of the file, below the folder */
+    sev_slice bytes;
+    sev_err err; /**< why it cannot be used; then only what stands above is known */
+    struct sev_doc doc;
+    struct sev_common common;
+    uint32_t signatures;
+    struct sev_root root;       /**< of a root */
+    struct sev_targets targets; /**< of targets, and delegated ones */
+};
+/** The newest root, and what timestamp and snapshot lead to. Delegated roles in the order of their
+ *  names. */
+struct sev_public {
+    sev_profile profile;
+    uint32_t count;
+    const struct sev_public_file *files;
+    void *memory;
+};
+/**
+ * @param file  a single metadata file instead of a folder, when it is a regular file
+ * @retval SEV_E_NOT_FOUND  there is no root (and it is not a file)
+ */
+SEV_MUST_USE sev_err sev_public_open(const struct sev_fs *fs, const char *folder,
+                                     sev_profile profile, struct sev_repository_note *note,
+                                     struct sev_public *out);
+void sev_public_close(struct sev_public *p);
+const struct sev_public_file *sev_public_find(const struct sev_public *p, const char *role);
+
+/** One difference between two published states. */
+struct sev_public_change {
+    const char *change;      /**< "added", "removed", "changed" */
+    const char *role;        /**< whose file */
+    const char *what;        /**< "file", "expiry", "keys", "image", "delegation", "custom" */
+    const char *subject;     /**< image, role of a delegation, role of the root, or "" */
+    sev_slice before, after; /**< as text or JSON; may be empty */
+};
+typedef void sev_public_report(void *context, const struct sev_public_change *change);
+SEV_MUST_USE sev_err sev_public_diff(const struct sev_fs *fs, const struct sev_public *a,
+                                     const struct sev_public *b, sev_public_report *report,
+                                     void *context);
+
+/* ------------------------------------------------------------------- lint */
+
+/** What lint found. Codes do not change: REFUSE errors have their own id as code. */
+struct sev_lint_finding {
+    bool is_error; /**< a client would refuse something; else a warning */
+    const char *code;
+    sev_profile profile;
+    const char *role;    /**< or "" */
+    const char *subject; /**< image, key id, file, or "" */
+    const char *text;    /**< for people */
+};
+typedef void sev_lint_report(void *context, const struct sev_lint_finding *finding);
+struct sev_lint_config {
+    const char *folder; /**< public folder */
+    sev_profile profile;
+    sev_repository_kind kind;
+    sev_time now;
+    uint32_t days;      /**< warn of what expires within */
+    const char *other;  /**< the other profile's folder, to compare, or NULL */
+    uint64_t bytes_max; /**< of metadata hashed in searches; 0: SEV_LINT_BYTES */
+};
+#define SEV_LINT_BYTES (4ull << 30) /* some ten seconds */
+/** All that a client would refuse, and what should be otherwise. An error is returned only where
+ *  looking itself failed. */
+SEV_MUST_USE sev_err sev_repository_lint(const struct sev_fs *fs,
+                                         const struct sev_lint_config *config,
+                                         sev_lint_report *report, void *context,
+                                         struct sev_repository_note *note);
 
 #endif

@@ -4,7 +4,7 @@
 
 /* ------------------------------------------------------------------- checks */
 
-static sev_err check_name(struct sev_repository *r, const char *name)
+sev_err sev_repo_check_name(struct sev_repository *r, const char *name)
 {
     size_t n = strlen(name);
     bool plain = sev_repo_printable(name) && strpbrk(name, "\"\\") == NULL;
@@ -14,7 +14,7 @@ static sev_err check_name(struct sev_repository *r, const char *name)
     return SEV_OK;
 }
 
-static sev_err check_id(struct sev_repository *r, const char *what, const char *id)
+sev_err sev_repo_check_id(struct sev_repository *r, const char *what, const char *id)
 {
     size_t n = strlen(id);
     bool plain = sev_repo_printable(id) && strpbrk(id, "\"\\") == NULL;
@@ -28,7 +28,7 @@ static sev_err check_texts(struct sev_repository *r, const char *what, struct se
 {
     sev_err e = SEV_OK;
     for (size_t i = 0; e == SEV_OK && i < texts.count; i++) {
-        e = check_id(r, what, texts.items[i]);
+        e = sev_repo_check_id(r, what, texts.items[i]);
         for (size_t k = 0; e == SEV_OK && k < i; k++)
             if (strcmp(texts.items[k], texts.items[i]) == 0)
                 e = sev_repo_fail(r->note, SEV_E_USAGE, "%s %.128s is given twice", what,
@@ -103,7 +103,7 @@ static void put_image(sev_json_writer *w, const void *context)
 }
 
 /* Somebody must have been trusted with the name, or no client will ever find the entry. */
-static bool is_trusted_with(const struct sev_repository *r, const char *role, sev_slice name)
+bool sev_repo_is_trusted_with(const struct sev_repository *r, const char *role, sev_slice name)
 {
     if (strcmp(role, "targets") == 0)
         return true;
@@ -125,15 +125,15 @@ static sev_err find_role_for(struct sev_repository *r, const char *role, sev_sli
     struct sev_repo_file *f = sev_repo_find_file(r, wanted);
     if (f == NULL || f->retired != 0)
         return sev_repo_fail(r->note, SEV_E_NOT_FOUND, "there is no role %.128s", wanted);
-    if (!is_trusted_with(r, wanted, name))
+    if (!sev_repo_is_trusted_with(r, wanted, name))
         return sev_repo_fail(r->note, SEV_E_DELEGATION, "role %.128s is not trusted with %.*s",
                              wanted, (int)name.len, (const char *)name.ptr);
     *out = f;
     return SEV_OK;
 }
 
-static sev_err put_new(struct sev_repository *r, struct sev_repo_file *f, const char *name,
-                       sev_repo_emit *emit, const void *context)
+sev_err sev_repo_put_new(struct sev_repository *r, struct sev_repo_file *f, const char *name,
+                         sev_repo_emit *emit, const void *context)
 {
     sev_slice plain, value;
     sev_err e = sev_repo_copy(&r->pool, sev_repo_slice(name), &plain);
@@ -168,7 +168,7 @@ static sev_err check_image(struct sev_repository *r, const struct sev_repository
 {
     if (r->kind != SEV_REPOSITORY_IMAGES)
         return sev_repo_fail(r->note, SEV_E_CONFIG, "images are added to an images repository");
-    sev_err e = check_name(r, i->name);
+    sev_err e = sev_repo_check_name(r, i->name);
     if (e == SEV_OK)
         e = check_texts(r, "hardware id", i->hardware_ids);
     if (e == SEV_OK)
@@ -176,11 +176,11 @@ static sev_err check_image(struct sev_repository *r, const struct sev_repository
     if (e == SEV_OK)
         e = check_texts(r, "conflicts", i->conflicts);
     if (e == SEV_OK)
-        e = check_id(r, "version", i->version);
+        e = sev_repo_check_id(r, "version", i->version);
     if (e == SEV_OK && i->format != NULL)
-        e = check_id(r, "format", i->format);
+        e = sev_repo_check_id(r, "format", i->format);
     if (e == SEV_OK && i->group != NULL)
-        e = check_id(r, "group", i->group);
+        e = sev_repo_check_id(r, "group", i->group);
     if (e != SEV_OK)
         return e;
     if (i->hardware_ids.count == 0 || i->hardware_ids.count > SEV_HARDWARE_IDS_MAX)
@@ -202,12 +202,12 @@ sev_err sev_repository_add_image(struct sev_repository *r, const struct sev_repo
     if (e == SEV_OK)
         e = find_role_for(r, image->role, sev_repo_slice(image->name), &f);
     if (e == SEV_OK && image->plaintext != NULL)
-        e = sev_repo_hash_file(r, image->plaintext, &a.plaintext_length, &a.plaintext);
+        e = sev_repo_hash_file(r->fs, r->note, image->plaintext, &a.plaintext_length, &a.plaintext);
     if (e == SEV_OK)
         e = sev_repo_pool_image(r, image->file, &a.length, &a.hashes);
     if (e == SEV_OK)
         e = check_same_bytes(r, image->name, a.length, &a.hashes);
-    return e == SEV_OK ? put_new(r, f, image->name, put_image, &a) : e;
+    return e == SEV_OK ? sev_repo_put_new(r, f, image->name, put_image, &a) : e;
 }
 
 sev_err sev_repository_remove_image(struct sev_repository *r, const char *name, const char *role)
@@ -331,7 +331,7 @@ sev_err sev_repository_assign(struct sev_repository *r, const struct sev_reposit
     if (r->kind != SEV_REPOSITORY_DIRECTOR)
         return sev_repo_fail(r->note, SEV_E_CONFIG, "a Director assigns, %s does not",
                              sev_repository_kind_name(r->kind));
-    sev_err e = check_name(r, a->name);
+    sev_err e = sev_repo_check_name(r, a->name);
     if (e == SEV_OK)
         e = check_texts(r, "ECU", a->serials);
     if (e != SEV_OK)
@@ -343,7 +343,7 @@ sev_err sev_repository_assign(struct sev_repository *r, const struct sev_reposit
         e = check_hardware(r, &found, a);
     for (size_t i = 0; e == SEV_OK && i < a->serials.count; i++)
         e = unassign(r, f, a->serials.items[i], a->name);
-    return e == SEV_OK ? put_new(r, f, a->name, put_assigned, &s) : e;
+    return e == SEV_OK ? sev_repo_put_new(r, f, a->name, put_assigned, &s) : e;
 }
 
 struct custom {
@@ -397,114 +397,10 @@ sev_err sev_repository_set_bundle(struct sev_repository *r, const struct sev_rep
     if (r->kind != SEV_REPOSITORY_DIRECTOR)
         return sev_repo_fail(r->note, SEV_E_CONFIG, "only a Director's files have bundles");
     if (b->id != NULL)
-        e = check_id(r, "bundle", b->id);
+        e = sev_repo_check_id(r, "bundle", b->id);
     if (e == SEV_OK && b->correlation_id != NULL)
-        e = check_id(r, "correlation id", b->correlation_id);
+        e = sev_repo_check_id(r, "correlation id", b->correlation_id);
     for (size_t i = 0; e == SEV_OK && i < b->groups.count; i++)
-        e = check_id(r, "group", b->groups.items[i]);
+        e = sev_repo_check_id(r, "group", b->groups.items[i]);
     return e == SEV_OK ? sev_repo_json(&r->pool, put_bundle, &c, &r->files[0]->custom) : e;
-}
-
-/* ----------------------------------------------------------------- Regulator */
-
-struct attested {
-    const struct sev_repo_found *found;
-    sev_slice attestation;
-};
-
-static void put_attested(sev_json_writer *w, const void *context)
-{
-    const struct attested *a = context;
-    sev_json_w_object(w);
-    sev_json_w_name(w, SEV_LIT("custom"));
-    sev_json_w_object(w);
-    if (a->attestation.len != 0) {
-        sev_json_w_name(w, SEV_LIT("attestation"));
-        sev_json_w_raw(w, a->attestation);
-    }
-    sev_json_w_name(w, SEV_LIT("hardwareIds"));
-    sev_json_w_raw(w, a->found->hardware_ids);
-    if (a->found->match.len != 0) { /* a withdrawn image has none: nobody can match it */
-        sev_json_w_name(w, SEV_LIT("match"));
-        sev_json_w_raw(w, a->found->match);
-    }
-    sev_json_w_object_end(w);
-    sev_json_w_name(w, SEV_LIT("hashes"));
-    sev_repo_put_hashes(w, &a->found->hashes);
-    sev_json_w_integer_member(w, "length", a->found->length);
-    sev_json_w_object_end(w);
-}
-
-static sev_err reviewers(struct sev_repository *r, struct sev_repo_file **out_attestations,
-                         struct sev_repo_file **out_withdrawals)
-{
-    *out_attestations = sev_repo_find_file(r, "attestations");
-    *out_withdrawals = sev_repo_find_file(r, "withdrawals");
-    if (r->kind != SEV_REPOSITORY_REGULATOR || *out_attestations == NULL ||
-        *out_withdrawals == NULL)
-        return sev_repo_fail(r->note, SEV_E_CONFIG, "a Regulator attests, %s does not",
-                             sev_repository_kind_name(r->kind));
-    return SEV_OK;
-}
-
-static sev_err canonical_object(struct sev_repository *r, sev_slice value, sev_slice *out)
-{
-    struct sev_json_info info;
-    *out = SEV_EMPTY;
-    if (value.len == 0)
-        return SEV_OK;
-    sev_err e = sev_repo_json_check(&r->pool, value, &info);
-    sev_json j = sev_json_at(value);
-    if (e == SEV_OK && sev_json_peek(&j) != SEV_JSON_OBJECT)
-        e = SEV_E_MALFORMED;
-    if (e != SEV_OK)
-        return sev_repo_fail(r->note, e, "the attestation is not a JSON object");
-    return sev_repo_canonical(&r->pool, value, out);
-}
-
-sev_err sev_repository_attest(struct sev_repository *r, const struct sev_repository_source *from,
-                              const char *name, sev_slice attestation)
-{
-    struct sev_repo_file *attestations, *withdrawals;
-    struct sev_repo_found found;
-    struct attested a = {.found = &found};
-    sev_err e = reviewers(r, &attestations, &withdrawals);
-    if (e == SEV_OK)
-        e = check_name(r, name);
-    if (e == SEV_OK && !is_trusted_with(r, "attestations", sev_repo_slice(name)))
-        e = sev_repo_fail(r->note, SEV_E_DELEGATION, "attestations are not trusted with %.200s",
-                          name);
-    if (e == SEV_OK)
-        e = canonical_object(r, attestation, &a.attestation);
-    if (e == SEV_OK)
-        e = sev_repo_find_in_source(r, from, name, &found);
-    if (e == SEV_OK)
-        e = put_new(r, attestations, name, put_attested, &a);
-    if (e == SEV_OK)
-        (void)sev_repo_drop_entry(withdrawals, sev_repo_slice(name)); /* granting again */
-    return e;
-}
-
-sev_err sev_repository_withdraw(struct sev_repository *r, const char *name, sev_slice attestation)
-{
-    struct sev_repo_file *attestations, *withdrawals;
-    struct sev_repo_found found = {.length = 0};
-    struct attested a = {.found = &found};
-    struct sev_target t;
-    sev_json_str plain = {sev_repo_slice(name), false};
-    sev_err e = reviewers(r, &attestations, &withdrawals);
-    if (e == SEV_OK)
-        e = canonical_object(r, attestation, &a.attestation);
-    if (e != SEV_OK)
-        return e;
-    const struct sev_repo_entry *known = sev_repo_find_entry(attestations, plain.raw);
-    if (known == NULL)
-        return sev_repo_fail(r->note, SEV_E_NOT_FOUND, "%.300s is not attested", name);
-    e = sev_target_parse(plain, known->value, SEV_PROFILE_NATIVE, &t);
-    if (e != SEV_OK)
-        return e;
-    found.length = t.length;
-    found.hashes = t.hashes;
-    found.hardware_ids = t.hardware_ids;
-    return put_new(r, withdrawals, name, put_attested, &a);
 }

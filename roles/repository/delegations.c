@@ -43,7 +43,7 @@ static bool may_overlap(sev_slice a, sev_slice b)
     return (i == a.len && k == b.len) || rest_is_star;
 }
 
-static bool any_overlap(sev_slice paths_a, sev_slice paths_b)
+bool sev_repo_paths_overlap(sev_slice paths_a, sev_slice paths_b)
 {
     sev_json i = sev_json_at(paths_a);
     sev_json_str a, b;
@@ -69,7 +69,7 @@ static bool hides_delegations(struct sev_repository *r, const struct sev_repo_de
     for (uint32_t i = 0; d->terminating && i < d->role_count; i++) {
         const struct sev_repo_file *f = sev_repo_find_file(r, d->roles[i].name);
         for (uint32_t k = 0; f != NULL && k < f->delegation_count; k++) {
-            if (any_overlap(d->paths, f->delegations[k].paths)) {
+            if (sev_repo_paths_overlap(d->paths, f->delegations[k].paths)) {
                 *out_role = f->name;
                 return true;
             }
@@ -85,7 +85,8 @@ static bool is_hidden(struct sev_repository *r, const char *role, sev_slice path
         const struct sev_repo_file *f = r->files[i];
         for (uint32_t k = 0; f->retired == 0 && k < f->delegation_count; k++) {
             const struct sev_repo_delegation *d = &f->delegations[k];
-            if (d->terminating && names_role(d, role) >= 0 && any_overlap(d->paths, paths))
+            if (d->terminating && names_role(d, role) >= 0 &&
+                sev_repo_paths_overlap(d->paths, paths))
                 return true;
         }
     }

@@ -2,6 +2,7 @@
  * SPDX-License-Identifier: MIT */
 #include "internal.h"
 
+#include <errno.h>
 #include <stdio.h>
 
 #define PIECE_BYTES 65536u
@@ -28,44 +29,54 @@ static void hashing_final(struct hashing *h, struct sev_hashes *out)
     sev_sha512_final(&h->sha512, out->sha512);
 }
 
-/* A file piece by piece through the digests and, where there is one, into a writer. */
-static sev_err stream(struct sev_repository *r, const char *path, struct hashing *h,
-                      struct sev_file_writer *w)
+static sev_err read_pieces(const struct sev_fs *fs, struct sev_repository_note *note,
+                           const char *path, int fd, uint8_t *piece, struct hashing *h,
+                           struct sev_file_writer *w)
 {
-    const struct sev_fs *fs = r->fs;
     struct sev_fs_stat st;
-    uint8_t *piece = sev_repo_take(&r->pool, PIECE_BYTES);
-    if (piece == NULL)
-        return SEV_E_MEMORY;
-    int fd = fs->open(fs->self, path, SEV_FS_READ, 0);
-    if (fd < 0)
-        return sev_repo_fail(r->note, fd == -2 /* ENOENT */ ? SEV_E_NOT_FOUND : SEV_E_IO,
-                             "cannot open %.400s", path);
-    sev_err e = SEV_OK;
     if (fs->fstat(fs->self, fd, &st) < 0 || st.kind != SEV_FS_REGULAR)
-        e = sev_repo_fail(r->note, SEV_E_UNSAFE_FILE, "%.400s is not a regular file", path);
-    hashing_init(h);
-    while (e == SEV_OK) {
+        return sev_repo_fail(note, SEV_E_UNSAFE_FILE, "%.400s is not a regular file", path);
+    for (;;) {
         ptrdiff_t n = fs->read(fs->self, fd, piece, PIECE_BYTES);
         if (n < 0)
-            e = sev_repo_fail(r->note, SEV_E_IO, "cannot read %.400s", path);
-        if (n <= 0)
-            break;
+            return sev_repo_fail(note, SEV_E_IO, "cannot read %.400s", path);
+        if (n == 0)
+            return SEV_OK;
         sev_sha256_update(&h->sha256, piece, (size_t)n);
         sev_sha512_update(&h->sha512, piece, (size_t)n);
         h->length += n;
-        if (w != NULL)
-            e = sev_repo_fail_fs(r, sev_file_append(w, sev_slice_of(piece, (size_t)n)));
+        sev_err e = w != NULL ? sev_file_append(w, sev_slice_of(piece, (size_t)n)) : SEV_OK;
+        if (e != SEV_OK)
+            return sev_repo_fail(note, e, "cannot write %.400s", w->path);
     }
-    fs->close(fs->self, fd);
+}
+
+/* A file piece by piece through the digests and, where there is one, into a writer. */
+static sev_err stream(const struct sev_fs *fs, struct sev_repository_note *note, const char *path,
+                      struct hashing *h, struct sev_file_writer *w)
+{
+    uint8_t *piece = fs->realloc(fs->self, NULL, PIECE_BYTES);
+    if (piece == NULL)
+        return SEV_E_MEMORY;
+    hashing_init(h);
+    int fd = fs->open(fs->self, path, SEV_FS_READ, 0);
+    sev_err e = SEV_OK;
+    if (fd < 0) {
+        e = sev_repo_fail(note, fd == -ENOENT ? SEV_E_NOT_FOUND : SEV_E_IO, "cannot open %.400s",
+                          path);
+    } else {
+        e = read_pieces(fs, note, path, fd, piece, h, w);
+        fs->close(fs->self, fd);
+    }
+    fs->free(fs->self, piece);
     return e;
 }
 
-sev_err sev_repo_hash_file(struct sev_repository *r, const char *file, int64_t *out_length,
-                           struct sev_hashes *out_hashes)
+sev_err sev_repo_hash_file(const struct sev_fs *fs, struct sev_repository_note *note,
+                           const char *file, int64_t *out_length, struct sev_hashes *out_hashes)
 {
     struct hashing h;
-    sev_err e = stream(r, file, &h, NULL);
+    sev_err e = stream(fs, note, file, &h, NULL);
     if (e != SEV_OK)
         return e;
     *out_length = h.length;
@@ -108,7 +119,7 @@ sev_err sev_repo_pool_image(struct sev_repository *r, const char *file, int64_t 
     if (e == SEV_OK)
         e = sev_repo_fail_fs(r, sev_file_open_new(r->fs, incoming, 0644, &w));
     if (e == SEV_OK)
-        e = stream(r, file, &h, &w);
+        e = stream(r->fs, r->note, file, &h, &w);
     if (e != SEV_OK) {
         sev_file_abort(&w);
         return e;
@@ -237,7 +248,7 @@ static sev_err copy_image(struct sev_repository *r, sev_slice image, const struc
     if (e == SEV_OK)
         e = sev_repo_fail_fs(r, sev_file_open_new(r->fs, to, 0644, &w));
     if (e == SEV_OK)
-        e = stream(r, from, &h, &w);
+        e = stream(r->fs, r->note, from, &h, &w);
     if (e == SEV_OK) {
         hashing_final(&h, &hashes);
         bool same =

@@ -186,6 +186,8 @@ bool sev_repo_role_name_ok(const char *name);
 bool sev_repo_is_top_role(const char *name);
 /** Is this delegation for that image name (and any hardware)? */
 bool sev_repo_covers(const struct sev_repo_delegation *d, sev_slice name);
+/** Might a name match a pattern of both arrays? Errs on the side of yes. */
+bool sev_repo_paths_overlap(sev_slice paths_a, sev_slice paths_b);
 const char *sev_repo_profile_name(int profile);
 uint32_t sev_repo_default_days(sev_repository_kind kind, const char *role);
 
@@ -251,7 +253,9 @@ sev_err sev_repo_required(struct sev_repository *r, int profile, const char *rol
                           struct sev_repo_required *out);
 bool sev_repo_set_met(const struct sev_repo_doc *d, const struct sev_repo_keyset *set);
 bool sev_repo_complete(const struct sev_repo_doc *d, const struct sev_repo_required *required);
-/** Open a document of ours in memory of the pool. */
+/** Open a document in memory of the pool. */
+sev_err sev_repo_open_in(struct sev_repo_pool *p, int profile, sev_slice bytes,
+                         struct sev_doc *out);
 sev_err sev_repo_open_doc(struct sev_repository *r, int profile, sev_slice bytes,
                           struct sev_doc *out);
 
@@ -260,6 +264,8 @@ sev_err sev_repo_open_doc(struct sev_repository *r, int profile, sev_slice bytes
 sev_err sev_repo_aktualizr_file(struct sev_repository *r, struct sev_repo_file *out);
 
 /* stage.c */
+/** What clients read at most of a role's file. */
+size_t sev_repo_bytes_max(const struct sev_repository *r, const char *role);
 bool sev_repo_is_online(const struct sev_repository *r, const char *role);
 /** Does this profile of this repository have a file of that role at all? */
 bool sev_repo_has_doc(const struct sev_repository *r, int profile, const char *role);
@@ -311,8 +317,8 @@ sev_err sev_repo_view_search(struct sev_repo_view *v, sev_slice image, sev_slice
 sev_err sev_repo_pool_image(struct sev_repository *r, const char *file, int64_t *out_length,
                             struct sev_hashes *out_hashes);
 /** Length and digests of a file. */
-sev_err sev_repo_hash_file(struct sev_repository *r, const char *file, int64_t *out_length,
-                           struct sev_hashes *out_hashes);
+sev_err sev_repo_hash_file(const struct sev_fs *fs, struct sev_repository_note *note,
+                           const char *file, int64_t *out_length, struct sev_hashes *out_hashes);
 /** Make the images public that a targets file lists. */
 sev_err sev_repo_publish_images(struct sev_repository *r, int profile, sev_slice document);
 sev_err sev_repo_empty_pool(struct sev_repository *r);
@@ -334,5 +340,13 @@ struct sev_repo_found {
 };
 sev_err sev_repo_find_in_source(struct sev_repository *r, const struct sev_repository_source *from,
                                 const char *name, struct sev_repo_found *out);
+
+/* content.c */
+sev_err sev_repo_check_name(struct sev_repository *r, const char *name);
+sev_err sev_repo_check_id(struct sev_repository *r, const char *what, const char *id);
+bool sev_repo_is_trusted_with(const struct sev_repository *r, const char *role, sev_slice name);
+/** Emit an entry and list it. */
+sev_err sev_repo_put_new(struct sev_repository *r, struct sev_repo_file *f, const char *name,
+                         sev_repo_emit *emit, const void *context);
 
 #endif

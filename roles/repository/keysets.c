@@ -1,16 +1,25 @@
 /* keysets - whose signatures a file needs. SPDX-License-Identifier: MIT */
 #include "internal.h"
 
+sev_err sev_repo_open_in(struct sev_repo_pool *p, int profile, sev_slice bytes, struct sev_doc *out)
+{
+    /* Most need nothing. Those with PEM keys are copied once, those out of order are sorted. */
+    size_t rooms[2] = {4096, bytes.len * 4 + 65536};
+    sev_err e = SEV_E_MEMORY;
+    for (int i = 0; i < 2 && (e == SEV_E_MEMORY || e == SEV_E_JSON_LIMIT); i++) {
+        uint8_t *memory = sev_repo_take(p, rooms[i]);
+        if (memory == NULL)
+            return SEV_E_MEMORY;
+        struct sev_arena arena = sev_arena_of(memory, rooms[i]);
+        e = sev_doc_open(out, bytes, (sev_profile)profile, &arena);
+    }
+    return e;
+}
+
 sev_err sev_repo_open_doc(struct sev_repository *r, int profile, sev_slice bytes,
                           struct sev_doc *out)
 {
-    /* Our own documents are in order; those with PEM keys are copied once. */
-    size_t room = bytes.len + 64u * 1024u;
-    uint8_t *memory = sev_repo_take(&r->pool, room);
-    if (memory == NULL)
-        return SEV_E_MEMORY;
-    struct sev_arena arena = sev_arena_of(memory, room);
-    return sev_doc_open(out, bytes, (sev_profile)profile, &arena);
+    return sev_repo_open_in(&r->pool, profile, bytes, out);
 }
 
 static const char *native_id(const struct sev_repository *r, int profile, sev_slice id)

@@ -84,7 +84,7 @@ static sev_err sign_online(struct publishing *p, bool *progress)
 
 /* ------------------------------------------------------------------- judging */
 
-static sev_err check_one(struct publishing *p, const struct sev_repo_doc *d)
+static sev_err check_one(struct publishing *p, struct sev_repo_doc *d)
 {
     struct sev_repo_required *required = sev_repo_take(&p->r->pool, sizeof *required);
     if (required == NULL)
@@ -97,6 +97,14 @@ static sev_err check_one(struct publishing *p, const struct sev_repo_doc *d)
         return sev_repo_fail(
             p->r->note, SEV_E_SIGNATURE, "%s %.128s version %lld has too few signatures",
             sev_repo_profile_name(d->profile), d->role, (long long)d->staged.version);
+    sev_slice bytes;
+    e = sev_repo_staged_bytes(p->r, d, &bytes);
+    if (e != SEV_OK)
+        return e;
+    if (bytes.len > sev_repo_bytes_max(p->r, d->role))
+        return sev_repo_fail(p->r->note, SEV_E_TOO_LONG,
+                             "the file of role %.128s has %zu bytes: no client reads it", d->role,
+                             bytes.len);
     if (d->staged.expires <= p->now)
         return sev_repo_fail(p->r->note, SEV_E_EXPIRED,
                              "%s %.128s version %lld expired before it was published: stage again",
@@ -327,6 +335,15 @@ static sev_err tidy(struct sev_repository *r)
     return e == SEV_OK && !waiting ? sev_repo_empty_pool(r) : e;
 }
 
+/* Nothing to do is fine, unless nothing was ever done. */
+static sev_err check_published(struct sev_repository *r)
+{
+    const struct sev_repo_doc *d = sev_repo_find_doc(r, SEV_PROFILE_NATIVE, "timestamp");
+    if (d == NULL || d->published.version == 0)
+        return sev_repo_fail(r->note, SEV_E_NOT_FOUND, "nothing was published yet");
+    return SEV_OK;
+}
+
 static sev_err prepare(struct publishing *p)
 {
     bool progress = true;
@@ -352,6 +369,8 @@ sev_err sev_repository_publish(struct sev_repository *r, sev_time now,
         e = prepare(&p);
     if (e == SEV_OK)
         e = check_all(&p, &count);
+    if (e == SEV_OK && count == 0)
+        e = check_published(r);
     if (e != SEV_OK)
         return e;
     if (count == 0)

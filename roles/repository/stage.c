@@ -72,7 +72,7 @@ static bool is_aging(const struct staging *s, sev_time expires, uint32_t days)
     return expires - s->now < (sev_time)days * DAY / 2;
 }
 
-static size_t bytes_max_of(const struct sev_repository *r, const char *role)
+size_t sev_repo_bytes_max(const struct sev_repository *r, const char *role)
 {
     if (strcmp(role, "root") == 0)
         return SEV_ROOT_BYTES_MAX;
@@ -89,8 +89,10 @@ static size_t bytes_max_of(const struct sev_repository *r, const char *role)
 static sev_err remember(struct staging *s, struct sev_repo_doc *d, sev_slice body,
                         sev_slice message)
 {
-    sev_err e =
-        sev_repo_grow(&s->r->pool, (void **)&s->writes, s->count, &s->cap, sizeof *s->writes);
+    struct sev_tbs tbs;
+    sev_err e = sev_tbs_check(s->r->fs, message, &tbs, s->r->note); /* before it is claimed */
+    if (e == SEV_OK)
+        e = sev_repo_grow(&s->r->pool, (void **)&s->writes, s->count, &s->cap, sizeof *s->writes);
     if (e == SEV_OK) {
         s->writes[s->count++] = (struct write){d, message};
         d->staged.body = body;
@@ -141,7 +143,7 @@ static sev_err take_version(struct staging *s, struct sev_repo_making *m, struct
         e = sev_repo_message(s->r, m->profile, body, &message);
     if (e != SEV_OK)
         return e;
-    if (body.len > bytes_max_of(s->r, d->role))
+    if (body.len > sev_repo_bytes_max(s->r, d->role))
         return sev_repo_fail(s->r->note, SEV_E_TOO_LONG,
                              "the file of role %.128s would have %zu bytes: no client accepts it",
                              d->role, body.len);
