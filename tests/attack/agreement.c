@@ -473,6 +473,15 @@ TEST(ver_06__no_image_is_asked_for_before_all_agree__order_of_requests)
           strstr(w->trace, "images get timestamp.json"));
 }
 
+TEST(ecu_12__image_name_with_odd_letters__percent_encoded)
+{
+    struct world *w = world_accepted();
+    w->now.images[0].name = "acme/b\xc3\xa4 +%41.bin";
+    WORLD_ACCEPTED(w);
+    CHECK(strncmp(w->image_urls, "targets/acme/", 13) == 0);
+    CHECK(strstr(w->image_urls, ".b%C3%A4%20%2B%2541.bin\n") != NULL);
+}
+
 /* Two ECUs, one image. */
 TEST(met_12__one_image_for_two_ecus__fetched_once)
 {

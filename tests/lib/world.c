@@ -112,10 +112,16 @@ static void add_repository(struct world *w, int repository)
 
 struct world *world_begin(void)
 {
+    return world_begin_as(SEV_PROFILE_NATIVE, SEV_KEY_P256);
+}
+
+struct world *world_begin_as(sev_profile profile, sev_key_type key_type)
+{
     struct world *w = &the_world;
     memset(w, 0, sizeof *w);
     world_pool_reset(pool_floor);
-    w->profile = SEV_PROFILE_NATIVE;
+    w->profile = profile;
+    w->key_type = key_type;
     w->mode = SEV_MODE_PRIMARY;
     w->time = WORLD_TIME;
     w->vehicle = WORLD_VEHICLE;
@@ -123,8 +129,7 @@ struct world *world_begin(void)
     w->ecus[0] = (struct sev_ecu){SEV_LIT("ecu-1"), SEV_LIT("hw-brake")};
     w->ecus[1] = (struct sev_ecu){SEV_LIT("ecu-2"), SEV_LIT("hw-door")};
     w->arena_bytes = (size_t)40 << 20;
-    w->has_regulator = true;
-    w->key_type = SEV_KEY_P256;
+    w->has_regulator = profile == SEV_PROFILE_NATIVE;
     w->power = -1;
     for (int r = 0; r < WORLD_REPOSITORIES; r++)
         add_repository(w, r);
@@ -136,7 +141,8 @@ struct world *world_begin(void)
     world_add_role(w, REGULATOR, "attestations");
     world_delegate(w, REGULATOR, "targets", "withdrawals", "[\"*/*\"]");
     world_delegate(w, REGULATOR, "targets", "attestations", "[\"*/*\"]");
-    w->now.bundle = "{\"groups\":[[\"ecu-1\",\"ecu-2\"]],\"id\":\"b-1\",\"version\":1}";
+    if (profile == SEV_PROFILE_NATIVE)
+        w->now.bundle = "{\"groups\":[[\"ecu-1\",\"ecu-2\"]],\"id\":\"b-1\",\"version\":1}";
     world_stage(w, 1);
     return w;
 }
@@ -322,32 +328,41 @@ static void publish_role(struct world *w, int repository, int index)
         r->signed_by = role->keys;
 }
 
+static const char *percent_encoded(const char *name)
+{
+    char text[3 * SEV_NAME_BYTES_MAX];
+    sev_buf b = sev_buf_of(text, sizeof text);
+    sev_percent_encode(world_slice(name), true, &b);
+    return world_text("%.*s", (int)b.len, text);
+}
+
+static void publish_hashed(struct world *w, const struct world_image *m, sev_slice digest)
+{
+    uint8_t hex[2 * SEV_SHA512_BYTES];
+    sev_buf b = sev_buf_of(hex, sizeof hex);
+    const char *name = percent_encoded(m->name), *slash = strrchr(name, '/');
+    int folder = slash != NULL ? (int)(slash - name) + 1 : 0;
+    sev_hex_encode(digest, &b);
+    serve_file(w, IMAGES,
+               world_name("targets/%.*s%.*s.%s", folder, name, (int)b.len, (const char *)hex,
+                          name + folder),
+               m->bytes);
+}
+
 static void publish_image(struct world *w, const struct world_image *m)
 {
-    const char *slash = strrchr(m->name, '/');
-    int folder = slash != NULL ? (int)(slash - m->name) + 1 : 0;
     for (int i = 0; i < w->now.file_count[IMAGES]; i++)
         if (w->now.files[IMAGES][i].bytes.ptr == m->bytes.ptr)
             return;
     if (w->profile == SEV_PROFILE_AKTUALIZR) {
-        serve_file(w, IMAGES, world_name("targets/%s", m->name), m->bytes);
+        serve_file(w, IMAGES, world_name("targets/%s", percent_encoded(m->name)), m->bytes);
         return;
     }
-    uint8_t digest[SEV_SHA512_BYTES], hex[2 * SEV_SHA512_BYTES];
-    sev_buf b = sev_buf_of(hex, sizeof hex);
+    uint8_t digest[SEV_SHA512_BYTES];
     sev_sha256(m->bytes, digest);
-    sev_hex_encode(sev_slice_of(digest, SEV_SHA256_BYTES), &b);
-    serve_file(w, IMAGES,
-               world_name("targets/%.*s%.*s.%s", folder, m->name, (int)b.len, (const char *)hex,
-                          m->name + folder),
-               m->bytes);
-    b = sev_buf_of(hex, sizeof hex);
+    publish_hashed(w, m, sev_slice_of(digest, SEV_SHA256_BYTES));
     sev_sha512(m->bytes, digest);
-    sev_hex_encode(sev_slice_of(digest, SEV_SHA512_BYTES), &b);
-    serve_file(w, IMAGES,
-               world_name("targets/%.*s%.*s.%s", folder, m->name, (int)b.len, (const char *)hex,
-                          m->name + folder),
-               m->bytes);
+    publish_hashed(w, m, sev_slice_of(digest, SEV_SHA512_BYTES));
 }
 
 void world_publish(struct world *w)

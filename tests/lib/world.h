@@ -177,14 +177,17 @@ struct world {
     world_key next_key;
     int power; /* storing operations until the power goes; -1: it stays */
     bool images_may_be_asked;
-    sev_err release_fails; /* SEV_OK: it does not */
-    bool file_is_good;     /* what the file says is refused, later: the file itself may be stored */
-    bool unrestricted;     /* the driver does not check what it is told to store */
+    sev_err release_fails;  /* SEV_OK: it does not */
+    int store_fails_at;     /* the how-manieth storing operation fails; 0: none */
+    const char *load_fails; /* this stored file cannot be read; NULL: all can */
+    bool file_is_good; /* what the file says is refused, later: the file itself may be stored */
+    bool unrestricted; /* the driver does not check what it is told to store */
     bool no_mending;
     /* of the last cycle */
     struct world_result result;
     char trace[1 << 16];
     size_t trace_len;
+    char image_urls[8192]; /* one to a line */
     struct sev_client client;
     struct sev_walk walk;
 };
@@ -197,6 +200,8 @@ struct world {
 
 /** Three repositories, two ECUs, images version 1: nothing published, nothing stored. */
 struct world *world_begin(void);
+/** In another dialect; aktualizr knows no P-256. Director and Images alone. */
+struct world *world_begin_as(sev_profile profile, sev_key_type key_type);
 /** World as begun; then roots provisioned and version 1 accepted; version 2 staged. */
 struct world *world_accepted(void);
 /** The same for a world that was begun and changed. */

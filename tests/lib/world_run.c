@@ -129,6 +129,8 @@ static struct answer give(sev_slice bytes, const struct sev_want *want)
 static struct answer load(struct world *w, int place, const struct sev_want *want)
 {
     sev_slice bytes = world_stored(w, place, want->file);
+    if (w->load_fails != NULL && strcmp(want->file, w->load_fails) == 0)
+        return (struct answer){SEV_E_IO, 0};
     world_trace(w, "%s load %s%s\n", place_name(place), traced(want->file),
                 bytes.ptr == NULL ? ": none" : "");
     return bytes.ptr == NULL ? (struct answer){SEV_E_ABSENT, 0} : give(bytes, want);
@@ -185,6 +187,8 @@ static struct answer change(struct world *w, int place, const struct sev_want *w
 {
     if (power_goes(w))
         return (struct answer){SEV_OK, 0};
+    if (w->store_fails_at == w->result.operations)
+        return (struct answer){SEV_E_IO, 0};
     world_trace(w, "%s store %s\n", place_name(place), traced(want->file));
     bool ours = place == VEHICLE || strcmp(want->file, "trust.tag") == 0;
     if (!ours && !w->unrestricted && !was_fetched(place, want->file, want->bytes))
@@ -216,10 +220,10 @@ static void send_image(struct world *w, const struct sev_client_want *want)
     const char *url = want->image_url;
     const char *name =
         world_name("%.*s", (int)want->image_name.len, (const char *)want->image_name.ptr);
-    sev_err e = strncmp(url, "https://", 8) == 0
-                    ? world_get(w, IMAGES, strchr(url + 8, '/') + 1, &bytes)
-                    : world_get(w, IMAGES, url, &bytes);
+    sev_err e = world_get(w, IMAGES, url, &bytes);
     w->result.image_requests++;
+    size_t used = strlen(w->image_urls);
+    snprintf(w->image_urls + used, sizeof w->image_urls - used, "%s\n", url);
     world_trace(w, "images image %s%s%s\n", name, e == SEV_OK ? "" : ": ",
                 e == SEV_OK ? "" : sev_err_id(e));
     if (e == SEV_E_ABSENT) {
@@ -269,9 +273,10 @@ static bool release(struct world *w)
 {
     if (power_goes(w))
         return false;
-    if (w->release_fails == SEV_OK)
+    sev_err e = w->store_fails_at == w->result.operations ? SEV_E_IO : w->release_fails;
+    if (e == SEV_OK)
         world_trace(w, "release %d\n", w->result.released_count);
-    sev_client_released(&w->client, w->release_fails);
+    sev_client_released(&w->client, e);
     return true;
 }
 
@@ -322,6 +327,7 @@ static void begin_run(struct world *w)
     memset(&w->result, 0, sizeof w->result);
     w->trace_len = 0;
     w->trace[0] = '\0';
+    w->image_urls[0] = '\0';
     fetched_count = 0;
 }
 
