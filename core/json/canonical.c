@@ -1,6 +1,7 @@
 /* canonical - writes a value in one of the canonical forms. Whether the names of an object are in
  * order is found out before its members are written, never by beginning anew: that would double the
  * work at each level. SPDX-License-Identifier: MIT */
+#include "json/canonical.h"
 #include "json/escape.h"
 #include "json/rune.h"
 #include "json/scan.h"
@@ -169,20 +170,31 @@ static sev_err put_value(struct canonizer *c)
     return e;
 }
 
-sev_err sev_json_canonical(sev_slice value, unsigned form, struct sev_json_scratch scratch,
-                           sev_buf *out)
+/* Only strings change: all else is copied in long pieces. Outside of strings there is no backslash
+ * and nothing but ASCII. */
+static void respell(sev_slice value, unsigned form, sev_buf *out)
 {
-    struct sev_json_info info;
+    const uint8_t *p = value.ptr, *end = p + value.len;
+    uint32_t code;
+    for (;;) {
+        const uint8_t *stop = sev_scan_escape(p, end);
+        sev_buf_put(out, p, (size_t)(stop - p));
+        size_t n = sev_rune_decode(stop, (size_t)(end - stop), &code);
+        if (n == 0)
+            return; /* the end */
+        sev_escape_put(code, form, out);
+        p = stop + n;
+    }
+}
+
+sev_err sev_json_write_canonical(sev_slice value, bool ordered, unsigned form,
+                                 struct sev_json_scratch scratch, sev_buf *out)
+{
     struct canonizer c = {.j = sev_json_at(value), .form = form, .scratch = scratch, .out = *out};
-    if (form != SEV_CANON_OLPC && form != SEV_CANON_ASCII && form != SEV_CANON_JCS)
-        return SEV_E_BUG;
+    sev_err e = SEV_OK;
     c.order = form == SEV_CANON_JCS ? sev_name_cmp_utf16 : sev_name_cmp_utf8;
-    /* Cheap beside what follows; and nothing below has to expect hostile bytes. */
-    sev_err e = sev_json_check(value, scratch, &info, NULL);
-    if (e != SEV_OK)
-        return e;
-    if ((info.canonical & form) != 0)
-        sev_buf_put_slice(&c.out, value);
+    if (ordered && form != SEV_CANON_JCS)
+        respell(value, form, &c.out);
     else
         e = put_value(&c);
     if (e == SEV_OK && c.out.overflow)
@@ -190,4 +202,23 @@ sev_err sev_json_canonical(sev_slice value, unsigned form, struct sev_json_scrat
     if (e == SEV_OK)
         *out = c.out;
     return e;
+}
+
+sev_err sev_json_canonical(sev_slice value, unsigned form, struct sev_json_scratch scratch,
+                           sev_buf *out)
+{
+    struct sev_json_info info;
+    bool ordered;
+    if (form != SEV_CANON_OLPC && form != SEV_CANON_ASCII && form != SEV_CANON_JCS)
+        return SEV_E_BUG;
+    /* Cheap beside what follows; and nothing below has to expect hostile bytes. */
+    sev_err e = sev_json_check_ordered(value, scratch, &info, &ordered, NULL);
+    if (e != SEV_OK)
+        return e;
+    if ((info.canonical & form) == 0)
+        return sev_json_write_canonical(value, ordered, form, scratch, out);
+    if (out->overflow || value.len > out->cap - out->len)
+        return SEV_E_JSON_LIMIT;
+    sev_buf_put_slice(out, value);
+    return SEV_OK;
 }

@@ -3,11 +3,13 @@
 #include "base/check.h"
 #include "base/bits.h"
 #include "base/utf8.h"
+#include "json/canonical.h"
 #include "json/rune.h"
 #include "json/scan.h"
 
 #define ALL_FORMS (SEV_CANON_OLPC | SEV_CANON_ASCII | SEV_CANON_JCS)
 #define JSON_FORMS (SEV_CANON_ASCII | SEV_CANON_JCS)
+#define ORDERED 0x100u        /* beside them: see sev_json_check_ordered */
 #define INTEGER_DIGITS_MAX 16 /* of 2^53-1 */
 
 /* One open container, or, at the bottom, the document itself. */
@@ -110,7 +112,7 @@ static const uint8_t *check_escape(struct checker *c, const uint8_t *p, const ui
         fail(c, is_unicode_escape(p, rest) ? SEV_E_JSON_UTF8 : SEV_E_JSON_SYNTAX, p);
         return NULL;
     }
-    c->canonical &= forms_with_escape(p, n, code);
+    c->canonical &= ORDERED | forms_with_escape(p, n, code);
     return p + n;
 }
 
@@ -421,10 +423,11 @@ static void check_document(struct checker *c)
     }
 }
 
-sev_err sev_json_check(sev_slice doc, struct sev_json_scratch scratch,
-                       struct sev_json_info *out_info, size_t *out_offset)
+sev_err sev_json_check_ordered(sev_slice doc, struct sev_json_scratch scratch,
+                               struct sev_json_info *out_info, bool *out_ordered,
+                               size_t *out_offset)
 {
-    struct checker c = {.doc = doc, .scratch = scratch, .canonical = ALL_FORMS};
+    struct checker c = {.doc = doc, .scratch = scratch, .canonical = ALL_FORMS | ORDERED};
     if (SEV_REFUSE_IF((uint64_t)doc.len > UINT32_MAX))
         fail(&c, SEV_E_JSON_LIMIT, doc.ptr);
     else if (doc.len == 0) /* perhaps without a pointer */
@@ -434,6 +437,15 @@ sev_err sev_json_check(sev_slice doc, struct sev_json_scratch scratch,
     if (c.err != SEV_OK && out_offset != NULL)
         *out_offset = c.err_at == NULL ? 0 : (size_t)(c.err_at - doc.ptr);
     if (c.err == SEV_OK && out_info != NULL)
-        *out_info = (struct sev_json_info){c.canonical, c.members};
+        *out_info = (struct sev_json_info){c.canonical & ALL_FORMS, c.members};
+    if (c.err == SEV_OK)
+        *out_ordered = (c.canonical & ORDERED) != 0;
     return c.err;
+}
+
+sev_err sev_json_check(sev_slice doc, struct sev_json_scratch scratch,
+                       struct sev_json_info *out_info, size_t *out_offset)
+{
+    bool ordered;
+    return sev_json_check_ordered(doc, scratch, out_info, &ordered, out_offset);
 }

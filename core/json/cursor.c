@@ -182,8 +182,12 @@ struct skipper {
 /* Bit by bit: is the number of ones up to and including here odd? */
 static uint64_t parity_so_far(uint64_t w)
 {
-    for (unsigned i = 1; i < 64; i *= 2)
-        w ^= w << i;
+    w ^= w << 1;
+    w ^= w << 2;
+    w ^= w << 4;
+    w ^= w << 8;
+    w ^= w << 16;
+    w ^= w << 32;
     return w;
 }
 
@@ -205,22 +209,18 @@ static uint64_t real_quotes(struct skipper *s, const struct sev_scan_brackets *b
 /* How many bytes of the block belong to the container: 64 and more when it does not end here. */
 static size_t end_in_block(struct skipper *s, const struct sev_scan_brackets *b)
 {
-    uint64_t inside = parity_so_far(real_quotes(s, b)) ^ s->in_string;
-    uint64_t opening = b->opening & ~inside, closing = b->closing & ~inside;
-    unsigned closes = sev_ones(closing);
-    s->in_string = 0 - (inside >> 63);
-    if (closes < s->depth) {
-        s->depth = s->depth + sev_ones(opening) - closes;
-        return SEV_SCAN_BYTES + 1;
+    uint64_t quotes = real_quotes(s, b), inside = s->in_string;
+    if (quotes != 0) {
+        inside ^= parity_so_far(quotes);
+        s->in_string = 0 - (inside >> 63);
     }
-    for (size_t closed = 1; closing != 0; closed++) {
-        unsigned i = sev_trailing_zeros(closing);
-        uint64_t before = ((uint64_t)1 << i) - 1;
-        if (s->depth + sev_ones(opening & before) == closed)
+    uint64_t closing = b->closing & ~inside, brackets = (b->opening | b->closing) & ~inside;
+    for (; brackets != 0; brackets &= brackets - 1) {
+        unsigned i = sev_trailing_zeros(brackets);
+        s->depth = s->depth + 1 - 2 * (size_t)(closing >> i & 1);
+        if (s->depth == 0)
             return i + 1;
-        closing &= closing - 1;
     }
-    s->depth = s->depth + sev_ones(opening) - closes;
     return SEV_SCAN_BYTES + 1;
 }
 

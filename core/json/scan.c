@@ -82,3 +82,12 @@ const uint8_t *sev_scan_quote(const uint8_t *p, const uint8_t *end)
         p++;
     return p;
 }
+
+const uint8_t *sev_scan_escape(const uint8_t *p, const uint8_t *end)
+{
+    while ((size_t)(end - p) >= 8 && ((equal(load(p), '\\') | load(p)) & HIGHS) == 0)
+        p += 8;
+    while (p < end && *p != '\\' && *p < 0x80)
+        p++;
+    return p;
+}

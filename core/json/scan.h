@@ -25,5 +25,7 @@ void sev_scan_brackets(const uint8_t p[SEV_SCAN_BYTES], struct sev_scan_brackets
 const uint8_t *sev_scan_plain(const uint8_t *p, const uint8_t *end);
 /** The first quote or backslash of [p, end), or `end`. */
 const uint8_t *sev_scan_quote(const uint8_t *p, const uint8_t *end);
+/** The first backslash or byte above 0x7F of [p, end), or `end`. */
+const uint8_t *sev_scan_escape(const uint8_t *p, const uint8_t *end);
 
 #endif

@@ -33,6 +33,21 @@ TEST(json_canonical__each_form__has_its_own_escapes)
                "[\"\xc3\xa9\\n\\u0001/\\\"\\\\\xf0\x9d\x84\x9e\x7f\"]");
 }
 
+/* In order and without blanks: only the strings are written anew. */
+TEST(json_canonical__in_order_with_other_escapes__names_and_values_respelled)
+{
+    const char *doc = "{\"\\u0061\":\"\\/x\",\"b\":[-1,true,\"\\u00e9\",{\"\xc3\xa9\":\"\\n\"}]}";
+    CHECK_TEXT(canonical(doc, SEV_CANON_OLPC),
+               "{\"a\":\"/x\",\"b\":[-1,true,\"\xc3\xa9\",{\"\xc3\xa9\":\"\n\"}]}");
+    CHECK_TEXT(canonical(doc, SEV_CANON_ASCII),
+               "{\"a\":\"/x\",\"b\":[-1,true,\"\\u00e9\",{\"\\u00e9\":\"\\n\"}]}");
+    sev_buf out = sev_buf_of(memory, strlen(doc) - 12); /* one less than it takes */
+    CHECK_ERR(sev_json_canonical(sev_slice_of(doc, strlen(doc)), SEV_CANON_OLPC, scratch, &out),
+              SEV_E_JSON_LIMIT);
+    CHECK_EQ(out.len, 0);
+    CHECK(!out.overflow);
+}
+
 TEST(json_canonical__too_small__limit_and_output_untouched)
 {
     sev_buf out = sev_buf_of(memory, 5);

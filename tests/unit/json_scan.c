@@ -77,16 +77,20 @@ TEST(json_scan__runs_of_every_length__end_at_the_first_special_byte)
             memset(text, 'x', len);
             for (size_t i = at; i < len; i++)
                 text[i] = near_byte(&r);
-            size_t plain = 0, quote = 0;
+            size_t plain = 0, quote = 0, escape = 0;
             while (plain < len && !special(text[plain]))
                 plain++;
             while (quote < len && text[quote] != '"' && text[quote] != '\\')
                 quote++;
+            while (escape < len && text[escape] != '\\' && text[escape] < 0x80)
+                escape++;
             bool plain_same = sev_scan_plain(text, text + len) == text + plain;
             bool quote_same = sev_scan_quote(text, text + len) == text + quote;
+            bool escape_same = sev_scan_escape(text, text + len) == text + escape;
             free(text);
             CHECK(plain_same);
             CHECK(quote_same);
+            CHECK(escape_same);
         }
 }
 

@@ -75,3 +75,16 @@ const uint8_t *sev_scan_quote(const uint8_t *p, const uint8_t *end)
         p++;
     return p;
 }
+
+const uint8_t *sev_scan_escape(const uint8_t *p, const uint8_t *end)
+{
+    for (; (size_t)(end - p) >= 16; p += 16) {
+        __m128i v = load(p);
+        uint64_t found = bits(v) | equal(v, '\\'); /* bits() are the high ones */
+        if (found != 0)
+            return p + sev_trailing_zeros(found);
+    }
+    while (p < end && *p != '\\' && *p < 0x80)
+        p++;
+    return p;
+}
