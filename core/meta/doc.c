@@ -3,8 +3,10 @@
 #include "base/check.h"
 #include "base/literal.h"
 #include "secureev/meta.h"
+#include "json/canonical.h"
 
-static sev_err make_message(struct sev_doc *doc, unsigned canonical, struct sev_arena *arena)
+static sev_err make_message(struct sev_doc *doc, unsigned canonical, bool ordered,
+                            struct sev_arena *arena)
 {
     unsigned form = doc->profile == SEV_PROFILE_AKTUALIZR ? SEV_CANON_ASCII : SEV_CANON_OLPC;
     if ((canonical & form) != 0) {
@@ -22,7 +24,7 @@ static sev_err make_message(struct sev_doc *doc, unsigned canonical, struct sev_
     if (copy == NULL)
         return SEV_E_MEMORY;
     sev_buf out = sev_buf_of(copy, want);
-    sev_err e = sev_json_canonical(doc->body, form, sev_arena_scratch(arena), &out);
+    sev_err e = sev_json_write_canonical(doc->body, ordered, form, sev_arena_scratch(arena), &out);
     if (e != SEV_OK) {
         sev_arena_back(arena, mark);
         return e == SEV_E_JSON_LIMIT ? SEV_E_MEMORY : e;
@@ -32,35 +34,70 @@ static sev_err make_message(struct sev_doc *doc, unsigned canonical, struct sev_
     return SEV_OK;
 }
 
+/* The body is walked once, here: a large one takes as long to pass over as to hash. */
+static void find_members(sev_json *j, sev_slice members[SEV_BODY_MEMBERS])
+{
+    static const char *const names[SEV_BODY_MEMBERS] = {
+        [SEV_BODY_TYPE] = "_type",
+        [SEV_BODY_CUSTOM] = "custom",
+        [SEV_BODY_DELEGATIONS] = "delegations",
+        [SEV_BODY_EXPIRES] = "expires",
+        [SEV_BODY_KEYS] = "keys",
+        [SEV_BODY_META] = "meta",
+        [SEV_BODY_ROLES] = "roles",
+        [SEV_BODY_SPEC_VERSION] = "spec_version",
+        [SEV_BODY_TARGETS] = "targets",
+        [SEV_BODY_VERSION] = "version",
+    };
+    sev_json_str name;
+    sev_json_object(j);
+    while (sev_json_member(j, &name)) {
+        int i = 0;
+        while (i < SEV_BODY_MEMBERS && !sev_json_str_is(name, names[i]))
+            i++;
+        sev_json_skip(j, i < SEV_BODY_MEMBERS ? &members[i] : NULL);
+    }
+}
+
+static sev_err find_parts(struct sev_doc *d)
+{
+    sev_json j = sev_json_at(d->bytes);
+    sev_json_str name;
+    sev_json_object(&j);
+    while (sev_json_member(&j, &name)) {
+        if (sev_json_str_is(name, "signatures")) {
+            sev_json_skip(&j, &d->signatures);
+        } else if (sev_json_str_is(name, "signed") && sev_json_peek(&j) == SEV_JSON_OBJECT) {
+            size_t start = j.pos;
+            find_members(&j, d->members);
+            d->body = sev_slice_of(d->bytes.ptr + start, j.pos - start);
+        } else {
+            sev_json_skip(&j, NULL);
+        }
+    }
+    return j.err;
+}
+
 sev_err sev_doc_open(struct sev_doc *doc, sev_slice bytes, sev_profile profile,
                      struct sev_arena *arena)
 {
     struct sev_doc d = {.profile = profile, .bytes = bytes};
     struct sev_json_info info;
-    sev_err e = sev_json_check(bytes, sev_arena_scratch(arena), &info, NULL);
+    bool ordered;
+    sev_err e = sev_json_check_ordered(bytes, sev_arena_scratch(arena), &info, &ordered, NULL);
     if (e != SEV_OK)
         return e;
-    sev_json j = sev_json_at(bytes);
-    sev_json_str name;
-    sev_json_object(&j);
-    while (sev_json_member(&j, &name)) {
-        if (sev_json_str_is(name, "signatures"))
-            sev_json_skip(&j, &d.signatures);
-        else if (sev_json_str_is(name, "signed"))
-            sev_json_skip(&j, &d.body);
-        else
-            sev_json_skip(&j, NULL);
-    }
-    if (j.err != SEV_OK)
-        return j.err;
+    e = find_parts(&d);
+    if (e != SEV_OK)
+        return e;
     /* A file without signatures is an unsigned file. REQ-MET-02 REQ-H11 */
     if (SEV_REFUSE_IF(d.signatures.len == 0 || d.signatures.ptr[0] != '['))
         return SEV_E_SIGNATURE;
-    j = sev_json_at(sev_json_get(d.body, "_type")); /* nothing, if body is no object */
+    sev_json j = sev_json_at(d.members[SEV_BODY_TYPE]); /* nothing, if body is no object */
     sev_json_string(&j, &d.type);
     if (j.err != SEV_OK)
         return SEV_E_MALFORMED;
-    e = make_message(&d, info.canonical, arena);
+    e = make_message(&d, info.canonical, ordered, arena);
     if (e != SEV_OK)
         return e;
     sev_sha256(d.message, d.sha256);
@@ -131,34 +168,22 @@ static sev_err check_critical(sev_slice custom)
     return j.err;
 }
 
-static void parse_common_members(sev_json *j, struct sev_common *c, sev_json_str *expires,
-                                 sev_json_str *spec)
-{
-    sev_json_str name;
-    sev_json_object(j);
-    while (sev_json_member(j, &name)) {
-        if (sev_json_str_is(name, "version"))
-            sev_json_integer_in(j, 0, SEV_JSON_INT_MAX, &c->version);
-        else if (sev_json_str_is(name, "expires"))
-            sev_json_string(j, expires);
-        else if (sev_json_str_is(name, "spec_version"))
-            sev_json_string(j, spec);
-        else if (sev_json_str_is(name, "custom"))
-            sev_json_skip(j, &c->custom);
-        else
-            sev_json_skip(j, NULL);
-    }
-}
-
 sev_err sev_common_parse(const struct sev_doc *doc, const char *type, struct sev_common *out)
 {
     /* A snapshot served as targets, rightly signed, is still not targets. REQ-MET-04 */
     if (SEV_REFUSE_IF(!type_is(doc, type)))
         return SEV_E_WRONG_TYPE;
-    struct sev_common c = {.version = -1};
+    struct sev_common c = {.custom = doc->members[SEV_BODY_CUSTOM]};
     sev_json_str expires = {SEV_EMPTY, false}, spec = {SEV_EMPTY, false};
-    sev_json j = sev_json_at(doc->body);
-    parse_common_members(&j, &c, &expires, &spec);
+    sev_json j = sev_json_at(doc->members[SEV_BODY_VERSION]);
+    sev_json_integer_in(&j, 0, SEV_JSON_INT_MAX, &c.version);
+    if (j.err == SEV_OK)
+        j = sev_json_at(doc->members[SEV_BODY_EXPIRES]);
+    sev_json_string(&j, &expires);
+    if (j.err == SEV_OK)
+        j = sev_json_at(doc->members[SEV_BODY_SPEC_VERSION]);
+    if (j.doc.len != 0)
+        sev_json_string(&j, &spec);
     if (j.err != SEV_OK)
         return j.err;
     /* REQ-MET-31 */

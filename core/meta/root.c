@@ -53,8 +53,8 @@ sev_err sev_root_parse(const struct sev_doc *doc, struct sev_root *out)
         return e;
     if (SEV_REFUSE_IF(r.common.version < 1))
         return SEV_E_MALFORMED;
-    r.keys = sev_json_get(doc->body, "keys");
-    r.roles_object = sev_json_get(doc->body, "roles");
+    r.keys = doc->members[SEV_BODY_KEYS];
+    r.roles_object = doc->members[SEV_BODY_ROLES];
     if (r.keys.len == 0 || r.roles_object.len == 0)
         return SEV_E_MALFORMED;
     e = count_keys(r.keys);

@@ -58,7 +58,7 @@ sev_err sev_timestamp_parse(const struct sev_doc *doc, struct sev_timestamp *out
         return e;
     uint32_t entries = 0;
     sev_slice snapshot = SEV_EMPTY;
-    sev_json j = sev_json_at(sev_json_get(doc->body, "meta"));
+    sev_json j = sev_json_at(doc->members[SEV_BODY_META]);
     sev_json_str name;
     sev_json_object(&j);
     while (sev_json_member(&j, &name)) {
@@ -84,7 +84,7 @@ sev_err sev_snapshot_parse(const struct sev_doc *doc, struct sev_snapshot *out)
     sev_err e = sev_common_parse(doc, "snapshot", &s.common);
     if (e != SEV_OK)
         return e;
-    s.meta = sev_json_get(doc->body, "meta");
+    s.meta = doc->members[SEV_BODY_META];
     sev_json j = sev_json_at(s.meta);
     sev_json_str name;
     bool has_targets = false;

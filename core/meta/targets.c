@@ -35,23 +35,11 @@ static sev_err parse_delegations(sev_slice value, struct sev_targets *t)
 
 sev_err sev_targets_parse(const struct sev_doc *doc, struct sev_targets *out)
 {
-    struct sev_targets t = {.targets = SEV_EMPTY};
+    struct sev_targets t = {.targets = doc->members[SEV_BODY_TARGETS],
+                            .delegations = doc->members[SEV_BODY_DELEGATIONS]};
     sev_err e = sev_common_parse(doc, "targets", &t.common);
     if (e != SEV_OK)
         return e;
-    sev_json j = sev_json_at(doc->body);
-    sev_json_str name;
-    sev_json_object(&j);
-    while (sev_json_member(&j, &name)) {
-        if (sev_json_str_is(name, "targets"))
-            sev_json_skip(&j, &t.targets);
-        else if (sev_json_str_is(name, "delegations"))
-            sev_json_skip(&j, &t.delegations);
-        else
-            sev_json_skip(&j, NULL);
-    }
-    if (j.err != SEV_OK)
-        return j.err;
     if (SEV_REFUSE_IF(!is_object(t.targets)))
         return SEV_E_MALFORMED;
     if (t.delegations.len != 0) {

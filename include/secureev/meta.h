@@ -13,15 +13,31 @@
 
 /* ---------------------------------------------------------------- envelope */
 
+/** Members of "signed" that roles use. */
+enum sev_body_member {
+    SEV_BODY_TYPE,
+    SEV_BODY_CUSTOM,
+    SEV_BODY_DELEGATIONS,
+    SEV_BODY_EXPIRES,
+    SEV_BODY_KEYS,
+    SEV_BODY_META,
+    SEV_BODY_ROLES,
+    SEV_BODY_SPEC_VERSION,
+    SEV_BODY_TARGETS,
+    SEV_BODY_VERSION,
+    SEV_BODY_MEMBERS
+};
+
 /** A checked document {"signatures": [...], "signed": {...}}; not yet verified. */
 struct sev_doc {
     sev_profile profile;
-    sev_slice bytes;                  /**< as received */
-    sev_slice signatures;             /**< the array */
-    sev_slice body;                   /**< the object under "signed", as received */
-    sev_slice message;                /**< what is signed: the canonical form of body */
-    uint8_t sha256[SEV_SHA256_BYTES]; /**< of message */
-    sev_json_str type;                /**< signed._type */
+    sev_slice bytes;                     /**< as received */
+    sev_slice signatures;                /**< the array */
+    sev_slice body;                      /**< the object under "signed", as received */
+    sev_slice message;                   /**< what is signed: the canonical form of body */
+    uint8_t sha256[SEV_SHA256_BYTES];    /**< of message */
+    sev_json_str type;                   /**< signed._type */
+    sev_slice members[SEV_BODY_MEMBERS]; /**< of `body`, each empty when absent */
 };
 
 /**
