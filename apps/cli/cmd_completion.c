@@ -9,16 +9,16 @@ static const char data_head[] =
     "    commands= options= valued=\n"
     "    case $1 in\n";
 static const char value_head[] =
-    "# What an option's value may be: sets words, or kind to file or dir.\n"
+    "# What an option's value may be: sets choices, or kind to file or dir.\n"
     "_secureev_value() {\n"
-    "    words= kind=\n"
+    "    choices= kind=\n"
     "    case $1 in\n";
 static const char end_case[] = "    esac\n}\n";
 
 static const char bash_tail[] =
     "_secureev() {\n"
     "    local cur=${COMP_WORDS[COMP_CWORD]} here= skip= last= word i\n"
-    "    local commands options valued words kind\n"
+    "    local commands options valued choices kind\n"
     "    COMPREPLY=()\n"
     "    _secureev_at \"$here\"\n"
     "    for ((i = 1; i < COMP_CWORD; i++)); do\n"
@@ -38,7 +38,7 @@ static const char bash_tail[] =
     "        case $kind in\n"
     "        dir) mapfile -t COMPREPLY < <(compgen -d -- \"$cur\") ;;\n"
     "        file) mapfile -t COMPREPLY < <(compgen -f -- \"$cur\") ;;\n"
-    "        *) mapfile -t COMPREPLY < <(compgen -W \"$words\" -- \"$cur\") ;;\n"
+    "        *) mapfile -t COMPREPLY < <(compgen -W \"$choices\" -- \"$cur\") ;;\n"
     "        esac\n"
     "    elif [[ $cur == -* ]]; then\n"
     "        mapfile -t COMPREPLY < <(compgen -W \"$options\" -- \"$cur\")\n"
@@ -53,14 +53,10 @@ static const char bash_tail[] =
 static const char zsh_tail[] =
     "_secureev() {\n"
     "    local here= skip= last= word i\n"
-    "    local commands options valued kind\n"
-    "    local current=$CURRENT\n"
-    "    local -a typed\n"
-    "    typed=(\"${words[@]}\")\n"
-    "    local words\n"
+    "    local commands options valued choices kind\n"
     "    _secureev_at \"$here\"\n"
-    "    for ((i = 2; i < current; i++)); do\n"
-    "        word=${typed[i]}\n"
+    "    for ((i = 2; i < CURRENT; i++)); do\n"
+    "        word=${words[i]}\n"
     "        last=\n"
     "        if [[ -n $skip ]]; then\n"
     "            skip=\n"
@@ -76,9 +72,9 @@ static const char zsh_tail[] =
     "        case $kind in\n"
     "        dir) _files -/ ;;\n"
     "        file) _files ;;\n"
-    "        *) compadd -- ${=words} ;;\n"
+    "        *) compadd -- ${=choices} ;;\n"
     "        esac\n"
-    "    elif [[ ${typed[current]} == -* ]]; then\n"
+    "    elif [[ ${words[CURRENT]} == -* ]]; then\n"
     "        compadd -- ${=options}\n"
     "    elif [[ -n $commands ]]; then\n"
     "        compadd -- ${=commands}\n"
@@ -140,7 +136,7 @@ static void put_value(const struct cli_command *const *path, size_t depth, void 
         put_words(path, depth, out);
         cli_text_printf(out, " --%s') ", o->name);
         if (o->choices != NULL)
-            cli_text_printf(out, "words='%s' ;;\n", o->choices);
+            cli_text_printf(out, "choices='%s' ;;\n", o->choices);
         else
             cli_text_printf(out, "kind=%s ;;\n", kind);
     }
