@@ -19,7 +19,7 @@ static sev_err parse_role(sev_slice value, sev_slice keys, struct sev_role *out)
         else
             sev_json_skip(&j, NULL);
     }
-    if (j.err != SEV_OK || SEV_REFUSE_IF(r.keyids.len == 0))
+    if (j.err != SEV_OK)
         return SEV_E_MALFORMED;
     sev_err e = sev_role_check(&r, SEV_PROFILE_NATIVE);
     if (e == SEV_OK)

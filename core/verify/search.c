@@ -76,9 +76,9 @@ bool sev_listing_agrees(const struct sev_listing *director, const struct sev_lis
     if (SEV_REFUSE_IF(!sev_hashes_eq(&director->hashes, &other->hashes)))
         return false;
     /* REQ-MET-11 REQ-VER-08: the signed, compared part, as a whole. */
-    if (SEV_REFUSE_IF(!director->has_match || !other->has_match))
-        return false;
-    if (SEV_REFUSE_IF(memcmp(director->match_sha256, other->match_sha256, SEV_SHA256_BYTES) != 0))
+    bool same = director->has_match && other->has_match &&
+                memcmp(director->match_sha256, other->match_sha256, SEV_SHA256_BYTES) == 0;
+    if (SEV_REFUSE_IF(!same))
         return false;
     return !SEV_REFUSE_IF(!other->hardware_ids_fit);
 }
@@ -230,20 +230,22 @@ sev_err sev_walk_check_entry(struct sev_walk *w, const struct sev_targets *t, se
     return e == SEV_E_NOT_FOUND ? SEV_OK : e;
 }
 
-static void look_here(struct sev_walk *w)
+/* What the role on top lists. */
+static sev_err find_listing(struct sev_walk *w, struct sev_listing *out)
+{
+    const struct sev_walk_frame *f = top(w);
+    struct sev_target entry;
+    sev_err e = sev_targets_find(&f->targets, w->config.profile, w->image, &entry);
+    return e == SEV_OK ? sev_listing_of(&entry, name_of(f), w->hardware_id, w->arena, out) : e;
+}
+
+/* `e` and `listing` are what find_listing said. */
+static void judge_listing(struct sev_walk *w, sev_err e, const struct sev_listing *listing)
 {
     struct sev_walk_frame *f = top(w);
-    struct sev_target t;
-    sev_err e = sev_targets_find(&f->targets, w->config.profile, w->image, &t);
     if (e == SEV_OK) {
-        struct sev_listing listing;
-        e = sev_listing_of(&t, name_of(f), w->hardware_id, w->arena, &listing);
-        if (e != SEV_OK) {
-            sev_walk_refuse(w, e);
-            return;
-        }
         w->state = STATE_SEARCH;
-        leave(w, &listing); /* the first in listed order wins. REQ-VER-39 */
+        leave(w, listing); /* the first in listed order wins. REQ-VER-39 */
         return;
     }
     if (e != SEV_E_NOT_FOUND) {
@@ -259,6 +261,13 @@ static void look_here(struct sev_walk *w)
     if (f->targets.delegation_roles.len != 0)
         sev_json_array(&f->roles);
     w->state = STATE_SEARCH;
+}
+
+static void look_here(struct sev_walk *w)
+{
+    struct sev_listing listing;
+    sev_err e = find_listing(w, &listing);
+    judge_listing(w, e, &listing);
 }
 
 /* The delegations of the role on top are used up. */
@@ -420,10 +429,14 @@ void sev_search_got_fetch(struct sev_walk *w, sev_slice bytes)
         e = sev_targets_parse(&doc, &f->targets);
     if (e == SEV_OK)
         e = judge_role(w, &doc, &f->targets);
-    if (e == SEV_OK)
-        e = sev_walk_check_entry(w, &f->targets, w->image);
     if (e != SEV_OK) {
         sev_walk_refuse(w, e);
+        return;
+    }
+    /* Before the file is stored: an entry that cannot be used refuses it. REQ-MET-07 */
+    w->fetched_result = find_listing(w, &w->fetched_listing);
+    if (w->fetched_result != SEV_OK && w->fetched_result != SEV_E_NOT_FOUND) {
+        sev_walk_refuse(w, w->fetched_result);
         return;
     }
     w->incoming = bytes;
@@ -439,7 +452,7 @@ bool sev_search_want_store(struct sev_walk *w, struct sev_want *out)
 void sev_search_got_store(struct sev_walk *w, sev_slice nothing)
 {
     (void)nothing;
-    look_here(w);
+    judge_listing(w, w->fetched_result, &w->fetched_listing);
 }
 
 void sev_walk_search(struct sev_walk *w, sev_slice image, sev_slice hardware_id)

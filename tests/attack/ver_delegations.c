@@ -841,6 +841,7 @@ TEST(met_20__delegation_member_missing_or_of_another_kind__malformed)
         world_edit(w, IMAGES, "targets", find[i], replace[i]);
         CHECK_ERR(search(w, F, "hw-brake"), errors[i]);
         CHECK(!w->walk.found);
+        CHECK_SLICE(world_slice(w->walk.role), SEV_LIT("targets")); /* the delegator's fault */
     }
 }
 
