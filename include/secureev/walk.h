@@ -134,6 +134,8 @@ struct sev_walk {
     uint32_t visited;
     struct sev_fileinfo role_info;
     struct sev_baseline stored_role;
+    sev_err fetched_result; /**< of looking for the image in the file just fetched */
+    struct sev_listing fetched_listing;
     uint32_t fetched_count;
     uint8_t fetched[SEV_ROLES_VISITED_MAX][16]; /**< roles asked for in this walk */
     uint8_t seen[SEV_ROLES_VISITED_MAX][16];    /**< profile TUF: roles visited in this search */
