@@ -179,6 +179,7 @@ struct world {
     bool images_may_be_asked;
     sev_err release_fails;  /* SEV_OK: it does not */
     int store_fails_at;     /* the how-manieth storing operation fails; 0: none */
+    int request_fails_at;   /* likewise of requests, images too */
     const char *load_fails; /* this stored file cannot be read; NULL: all can */
     bool file_is_good; /* what the file says is refused, later: the file itself may be stored */
     bool unrestricted; /* the driver does not check what it is told to store */

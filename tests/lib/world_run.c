@@ -136,10 +136,17 @@ static struct answer load(struct world *w, int place, const struct sev_want *wan
     return bytes.ptr == NULL ? (struct answer){SEV_E_ABSENT, 0} : give(bytes, want);
 }
 
+/* What the wire brings. */
+static sev_err ask(struct world *w, int place, const char *url, sev_slice *out)
+{
+    int number = w->result.requests + w->result.image_requests + 1;
+    return number == w->request_fails_at ? SEV_E_UNREACHABLE : world_get(w, place, url, out);
+}
+
 static struct answer fetch(struct world *w, int place, const struct sev_want *want)
 {
     sev_slice bytes = SEV_EMPTY;
-    sev_err e = world_get(w, place, want->url, &bytes);
+    sev_err e = ask(w, place, want->url, &bytes);
     struct answer a = e == SEV_OK ? give(bytes, want) : (struct answer){e, 0};
     w->result.requests++;
     if (a.err == SEV_OK && fetched_count < (int)(sizeof fetched / sizeof fetched[0]))
@@ -220,7 +227,7 @@ static void send_image(struct world *w, const struct sev_client_want *want)
     const char *url = want->image_url;
     const char *name =
         world_name("%.*s", (int)want->image_name.len, (const char *)want->image_name.ptr);
-    sev_err e = world_get(w, IMAGES, url, &bytes);
+    sev_err e = ask(w, IMAGES, url, &bytes);
     w->result.image_requests++;
     size_t used = strlen(w->image_urls);
     snprintf(w->image_urls + used, sizeof w->image_urls - used, "%s\n", url);
