@@ -105,6 +105,8 @@ bool sev_utf8_valid(sev_slice text)
 /* Combining class of `code`, or SEV_NFC_REFUSE where NFC_Quick_Check is not Yes. */
 static uint8_t nfc_class(uint32_t code)
 {
+    if (code < SEV_NFC_FIRST(sev_nfc_ranges[0]))
+        return 0;
     size_t low = 0, high = sizeof sev_nfc_ranges / sizeof sev_nfc_ranges[0];
     while (low < high) {
         size_t middle = low + (high - low) / 2;
@@ -113,8 +115,6 @@ static uint8_t nfc_class(uint32_t code)
         else
             high = middle;
     }
-    if (low == 0)
-        return 0;
     uint32_t range = sev_nfc_ranges[low - 1];
     if (code - SEV_NFC_FIRST(range) > SEV_NFC_SPAN(range))
         return 0;
@@ -126,6 +126,11 @@ bool sev_utf8_is_nfc(sev_slice text)
     uint32_t code;
     uint8_t last = 0;
     for (size_t i = 0, n; i < text.len; i += n) {
+        n = ascii_words(text, i);
+        if (n != 0) { /* nothing in ASCII combines */
+            last = 0;
+            continue;
+        }
         n = sev_utf8_decode(text.ptr + i, text.len - i, &code);
         if (n == 0)
             return false;

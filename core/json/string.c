@@ -2,6 +2,7 @@
 #include "base/literal.h"
 #include "base/utf8.h"
 #include "json/rune.h"
+#include "json/scan.h"
 
 /* Unescaped bytes of the code point at `*s`, which moves on; 0 at the end. A byte that is no code
  * point stands for itself: that happens to unchecked bytes only. */
@@ -75,9 +76,13 @@ sev_err sev_json_str_copy(sev_json_str s, sev_buf *out)
     sev_buf to = *out;
     if (!s.escaped)
         sev_buf_put_slice(&to, s.raw);
-    else
-        for (size_t n; (n = next_bytes(&s.raw, bytes)) != 0;)
-            sev_buf_put(&to, bytes, n);
+    while (s.escaped && s.raw.len != 0) {
+        const uint8_t *stop = sev_scan_escape(s.raw.ptr, s.raw.ptr + s.raw.len);
+        size_t plain = (size_t)(stop - s.raw.ptr);
+        sev_buf_put(&to, s.raw.ptr, plain);
+        s.raw = sev_slice_of(stop, s.raw.len - plain);
+        sev_buf_put(&to, bytes, next_bytes(&s.raw, bytes));
+    }
     if (to.overflow)
         return SEV_E_JSON_LIMIT;
     *out = to;

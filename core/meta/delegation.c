@@ -22,26 +22,36 @@ static bool role_name_is_clean(sev_json_str name, sev_profile profile)
     return sev_name_is_clean(sev_buf_slice(&b));
 }
 
-static sev_err parse_one_role(sev_json *j, sev_slice keys, sev_profile profile,
-                              struct sev_delegation *d)
+/* The members that make a role, as they stand: in an entry of its own or, for a multi-role
+ * delegation, in each of several. */
+struct role_text {
+    sev_slice name, keyids, threshold;
+};
+
+/* Where this member's value belongs; NULL: it is none of them. */
+static sev_slice *role_member(struct role_text *t, sev_json_str member)
+{
+    if (sev_json_str_is(member, "name"))
+        return &t->name;
+    if (sev_json_str_is(member, "keyids"))
+        return &t->keyids;
+    return sev_json_str_is(member, "threshold") ? &t->threshold : NULL;
+}
+
+static sev_err add_role(const struct role_text *t, sev_slice keys, sev_profile profile,
+                        struct sev_delegation *d)
 {
     if (SEV_REFUSE_IF(d->role_count >= SEV_MULTI_ROLES_MAX))
         return SEV_E_DELEGATION_LIMIT;
-    struct sev_role role = {.keys = keys, .threshold = 0};
-    sev_json_str member, name = {SEV_EMPTY, false};
-    sev_json_object(j);
-    while (sev_json_member(j, &member)) {
-        if (sev_json_str_is(member, "name"))
-            sev_json_string(j, &name);
-        else if (sev_json_str_is(member, "keyids"))
-            sev_json_skip(j, &role.keyids);
-        else if (sev_json_str_is(member, "threshold"))
-            sev_json_integer(j, &role.threshold);
-        else
-            sev_json_skip(j, NULL);
-    }
-    if (j->err != SEV_OK)
-        return j->err;
+    struct sev_role role = {.keys = keys, .keyids = t->keyids, .threshold = 0};
+    sev_json_str name = {SEV_EMPTY, false};
+    sev_json at_name = sev_json_at(t->name), at_threshold = sev_json_at(t->threshold);
+    if (t->name.len != 0)
+        sev_json_string(&at_name, &name);
+    if (t->threshold.len != 0)
+        sev_json_integer(&at_threshold, &role.threshold);
+    if (at_name.err != SEV_OK || at_threshold.err != SEV_OK)
+        return SEV_E_MALFORMED;
     if (SEV_REFUSE_IF(!role_name_is_clean(name, profile)))
         return SEV_E_BAD_NAME;
     if (SEV_REFUSE_IF(role.keyids.len == 0))
@@ -56,52 +66,57 @@ static sev_err parse_multi(sev_slice list, sev_slice keys, sev_profile profile,
                            struct sev_delegation *d)
 {
     sev_json j = sev_json_at(list);
+    sev_json_str member;
     sev_json_array(&j);
     while (sev_json_element(&j)) {
-        sev_err e = parse_one_role(&j, keys, profile, d);
+        struct role_text role = {SEV_EMPTY, SEV_EMPTY, SEV_EMPTY};
+        sev_json_object(&j);
+        while (sev_json_member(&j, &member))
+            sev_json_skip(&j, role_member(&role, member));
+        if (j.err != SEV_OK)
+            break;
+        sev_err e = add_role(&role, keys, profile, d);
         if (e != SEV_OK)
             return e;
     }
     if (j.err != SEV_OK)
         return j.err;
     bool reachable = d->min_roles >= 1 && d->min_roles <= (int64_t)d->role_count;
-    return reachable ? SEV_OK : SEV_E_THRESHOLD;
+    return SEV_REFUSE_IF(!reachable) ? SEV_E_THRESHOLD : SEV_OK;
 }
 
 sev_err sev_delegation_parse(sev_json *cursor, sev_slice keys, sev_profile profile,
                              struct sev_delegation *out)
 {
     struct sev_delegation d = {.role_count = 0, .min_roles = 0};
-    sev_slice entry = SEV_EMPTY, multi = SEV_EMPTY;
-    sev_json_skip(cursor, &entry);
-    sev_json j = sev_json_at(entry);
+    struct role_text role = {SEV_EMPTY, SEV_EMPTY, SEV_EMPTY};
+    sev_slice multi = SEV_EMPTY;
     sev_json_str name;
-    sev_json_object(&j);
-    while (sev_json_member(&j, &name)) {
+    sev_json_object(cursor);
+    while (sev_json_member(cursor, &name)) {
         if (sev_json_str_is(name, "paths"))
-            sev_json_skip(&j, &d.paths);
+            sev_json_skip(cursor, &d.paths);
         else if (sev_json_str_is(name, "path_hash_prefixes"))
-            sev_json_skip(&j, &d.hash_prefixes);
+            sev_json_skip(cursor, &d.hash_prefixes);
         else if (sev_json_str_is(name, "hardwareIds"))
-            sev_json_skip(&j, &d.hardware_ids);
+            sev_json_skip(cursor, &d.hardware_ids);
         else if (sev_json_str_is(name, "terminating"))
-            sev_json_bool(&j, &d.terminating);
+            sev_json_bool(cursor, &d.terminating);
         else if (sev_json_str_is(name, "min_roles_in_agreement"))
-            sev_json_integer(&j, &d.min_roles);
+            sev_json_integer(cursor, &d.min_roles);
         else if (sev_json_str_is(name, "roles"))
-            sev_json_skip(&j, &multi);
+            sev_json_skip(cursor, &multi);
         else
-            sev_json_skip(&j, NULL);
+            sev_json_skip(cursor, role_member(&role, name));
     }
-    if (cursor->err != SEV_OK || j.err != SEV_OK)
+    if (cursor->err != SEV_OK)
         return SEV_E_MALFORMED;
     d.has_hardware_ids = d.hardware_ids.len != 0;
     sev_err e;
     if (multi.len != 0) {
         e = parse_multi(multi, keys, profile, &d);
     } else {
-        j = sev_json_at(entry);
-        e = parse_one_role(&j, keys, profile, &d);
+        e = add_role(&role, keys, profile, &d);
         d.min_roles = 1;
     }
     if (e == SEV_OK)

@@ -20,8 +20,21 @@ static sev_slice find_key(sev_slice keys, sev_json_str id)
     return SEV_EMPTY;
 }
 
-/* The identity of a key for counting: its material, or its id where we cannot read it. */
-static sev_err identity(sev_slice object, sev_json_str id, sev_profile profile,
+/* REQ-MET-01: with a free choice of ids, one key could be listed under many. */
+static sev_err check_id(sev_slice object, sev_json_str id)
+{
+    char hash[SEV_KEY_ID_CHARS];
+    sev_err e = sev_key_id_of(object, hash);
+    if (e != SEV_OK)
+        return e;
+    if (SEV_REFUSE_IF(!sev_json_str_eq_slice(id, sev_slice_of(hash, sizeof hash))))
+        return SEV_E_KEY_ID;
+    return SEV_OK;
+}
+
+/* The identity of a key for counting: its material, or its id where we cannot read it. `with_id`:
+ * the id is checked, too. */
+static sev_err identity(sev_slice object, sev_json_str id, sev_profile profile, bool with_id,
                         uint8_t out[SEV_SHA256_BYTES])
 {
     struct sev_pubkey key;
@@ -33,16 +46,7 @@ static sev_err identity(sev_slice object, sev_json_str id, sev_profile profile,
         return SEV_OK;
     }
     sev_pubkey_fingerprint(&key, out);
-    if (profile != SEV_PROFILE_NATIVE)
-        return SEV_OK;
-    /* REQ-MET-01: with a free choice of ids, one key could be listed under many. */
-    char hash[SEV_KEY_ID_CHARS];
-    e = sev_key_id_of(object, hash);
-    if (e != SEV_OK)
-        return e;
-    if (SEV_REFUSE_IF(!sev_json_str_eq_slice(id, sev_slice_of(hash, sizeof hash))))
-        return SEV_E_KEY_ID;
-    return SEV_OK;
+    return with_id ? check_id(object, id) : SEV_OK;
 }
 
 struct key_set {
@@ -59,7 +63,8 @@ static bool set_add(struct key_set *set, const uint8_t id[SEV_SHA256_BYTES])
     return true;
 }
 
-static sev_err collect(const struct sev_role *role, sev_profile profile, struct key_set *set)
+static sev_err collect(const struct sev_role *role, sev_profile profile, bool with_ids,
+                       struct key_set *set)
 {
     bool strict = profile == SEV_PROFILE_NATIVE;
     uint32_t listed = 0;
@@ -81,7 +86,7 @@ static sev_err collect(const struct sev_role *role, sev_profile profile, struct 
                 return SEV_E_KEY;
             continue;
         }
-        sev_err e = identity(object, id, profile, key_identity);
+        sev_err e = identity(object, id, profile, strict && with_ids, key_identity);
         if (e != SEV_OK && strict)
             return e;
         if (e == SEV_OK)
@@ -93,7 +98,7 @@ static sev_err collect(const struct sev_role *role, sev_profile profile, struct 
 sev_err sev_role_check(const struct sev_role *role, sev_profile profile)
 {
     struct key_set set;
-    sev_err e = collect(role, profile, &set);
+    sev_err e = collect(role, profile, true, &set);
     if (e != SEV_OK)
         return e;
     if (SEV_REFUSE_IF(role->threshold < 1))
@@ -109,7 +114,7 @@ sev_err sev_role_digest(const struct sev_role *role, sev_profile profile,
                         uint8_t out[SEV_SHA256_BYTES])
 {
     struct key_set set;
-    sev_err e = collect(role, profile, &set);
+    sev_err e = collect(role, profile, false, &set);
     if (e != SEV_OK)
         return e;
     struct sev_sha256 h;

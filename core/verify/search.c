@@ -342,14 +342,14 @@ static sev_err judge_role(struct sev_walk *w, const struct sev_doc *doc,
                           const struct sev_targets *t)
 {
     const struct sev_role *role = keys_of_top(w);
-    sev_err e = sev_role_check(role, w->config.profile);
+    sev_err e = SEV_HEED(sev_role_check(role, w->config.profile));
     if (e == SEV_OK)
-        e = sev_quorum_check(w->config.crypto, role, doc, NULL);
+        e = SEV_HEED(sev_quorum_check(w->config.crypto, role, doc, NULL));
     if (e != SEV_OK)
         return e;
     if (SEV_REFUSE_IF(t->common.version != w->role_info.version))
         return SEV_E_META_MISMATCH;
-    e = sev_walk_check_floor(&w->stored_role, t->common.version, doc);
+    e = SEV_HEED(sev_walk_check_floor(&w->stored_role, t->common.version, doc));
     if (e != SEV_OK)
         return e;
     if (SEV_REFUSE_IF(sev_walk_expired(w, &t->common)))
