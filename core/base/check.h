@@ -7,4 +7,8 @@
 /** True when the bytes at hand are to be refused. Use: if (SEV_REFUSE_IF(cond)) return ...; */
 #define SEV_REFUSE_IF(bad) (bad)
 
+/** The result of a check that is a function of its own, at this very place: as a mutant it is made
+ *  but not heeded. Use: e = SEV_HEED(sev_quorum_check(...)); */
+#define SEV_HEED(result) (result)
+
 #endif

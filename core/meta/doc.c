@@ -192,7 +192,8 @@ sev_err sev_common_parse(const struct sev_doc *doc, const char *type, struct sev
     int64_t lowest = doc->profile == SEV_PROFILE_AKTUALIZR ? 0 : 1;
     if (SEV_REFUSE_IF(c.version < lowest))
         return SEV_E_MALFORMED;
-    if (expires.escaped || sev_time_parse(expires.raw, &c.expires) != SEV_OK)
+    bool dated = !expires.escaped && sev_time_parse(expires.raw, &c.expires) == SEV_OK;
+    if (SEV_REFUSE_IF(!dated))
         return SEV_E_MALFORMED;
     if (c.custom.len != 0 && c.custom.ptr[0] != '{') {
         /* TUF leaves `custom` open: there it may be anything and is not looked at. */

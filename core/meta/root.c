@@ -23,7 +23,7 @@ static sev_err parse_role(sev_slice value, sev_slice keys, struct sev_role *out)
     }
     if (j.err != SEV_OK)
         return j.err;
-    if (r.keyids.len == 0 || r.keyids.ptr[0] != '[' || !has_threshold)
+    if (SEV_REFUSE_IF(r.keyids.len == 0 || r.keyids.ptr[0] != '[' || !has_threshold))
         return SEV_E_MALFORMED;
     *out = r;
     return SEV_OK;

@@ -264,7 +264,7 @@ static bool step_search(struct sev_client *c, struct sev_client_want *out)
 static bool step_verdict(struct sev_client *c, struct sev_client_want *out)
 {
     (void)out;
-    sev_err e = sev_plan_verdict(c);
+    sev_err e = SEV_HEED(sev_plan_verdict(c));
     if (e != SEV_OK)
         return refuse(c, e);
     c->state = STATE_IMAGE; /* no request for an image before all agree */

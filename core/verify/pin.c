@@ -21,7 +21,7 @@ static sev_err parse_role(sev_slice value, sev_slice keys, struct sev_role *out)
     }
     if (j.err != SEV_OK)
         return SEV_E_MALFORMED;
-    sev_err e = sev_role_check(&r, SEV_PROFILE_NATIVE);
+    sev_err e = SEV_HEED(sev_role_check(&r, SEV_PROFILE_NATIVE));
     if (e == SEV_OK)
         *out = r;
     return e;
@@ -115,7 +115,7 @@ sev_err sev_pin_check(struct sev_crypto *crypto, const struct sev_pin *pin, sev_
     if (e == SEV_E_SIGNATURE)
         e = sev_quorum_check(crypto, &pin->successor, &doc, NULL);
     if (e == SEV_OK)
-        e = sev_walk_check_floor(floor, t.common.version, &doc);
+        e = SEV_HEED(sev_walk_check_floor(floor, t.common.version, &doc));
     if (e != SEV_OK)
         return e;
     if (SEV_REFUSE_IF(now >= t.common.expires))

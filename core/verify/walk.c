@@ -210,7 +210,7 @@ static sev_err open_root(struct sev_walk *w, sev_slice bytes, struct sev_doc *do
         e = sev_root_parse(doc, root);
     /* A root vouches for itself, the stored one too. REQ-VER-12 REQ-H11 */
     if (e == SEV_OK)
-        e = sev_quorum_check(w->config.crypto, &root->roles[SEV_ROLE_ROOT], doc, NULL);
+        e = SEV_HEED(sev_quorum_check(w->config.crypto, &root->roles[SEV_ROLE_ROOT], doc, NULL));
     return e;
 }
 
@@ -295,7 +295,7 @@ static void got_root_fetch(struct sev_walk *w, sev_slice bytes)
     struct sev_root next;
     sev_err e = open_root(w, bytes, &doc, &next);
     if (e == SEV_OK) /* by the keys of N as well */
-        e = quorum(w, SEV_ROLE_ROOT, &doc);
+        e = SEV_HEED(quorum(w, SEV_ROLE_ROOT, &doc));
     if (e != SEV_OK) {
         sev_walk_refuse(w, e);
         return;
@@ -481,13 +481,13 @@ static bool is_old_news(const struct sev_walk *w, int64_t version)
 static sev_err judge_timestamp(struct sev_walk *w, const struct sev_doc *doc,
                                const struct sev_timestamp *t)
 {
-    sev_err e = call_before_version(w, SEV_ROLE_TIMESTAMP, doc, &t->common);
+    sev_err e = SEV_HEED(call_before_version(w, SEV_ROLE_TIMESTAMP, doc, &t->common));
     if (e != SEV_OK)
         return e;
     w->expected = w->stored_timestamp.version;
     w->actual = t->common.version;
     w->has_numbers = w->stored_timestamp.present;
-    e = sev_walk_check_floor(&w->stored_timestamp, t->common.version, doc);
+    e = SEV_HEED(sev_walk_check_floor(&w->stored_timestamp, t->common.version, doc));
     if (e != SEV_OK)
         return e;
     w->expected = w->stored_timestamp_info.version;
@@ -517,7 +517,7 @@ static void got_timestamp_fetch(struct sev_walk *w, sev_slice bytes)
     if (e == SEV_OK)
         e = sev_timestamp_parse(&doc, &t);
     if (e == SEV_OK && !w->config.partial)
-        e = quorum(w, SEV_ROLE_TIMESTAMP, &doc);
+        e = SEV_HEED(quorum(w, SEV_ROLE_TIMESTAMP, &doc));
     if (e == SEV_OK && is_old_news(w, t.common.version)) {
         /* It is the stored one that is used, so the stored one must be fresh: otherwise the same
          * timestamp could be replayed for ever. REQ-VER-20 */
@@ -619,9 +619,9 @@ static bool want_snapshot_fetch(struct sev_walk *w, struct sev_want *out)
 static sev_err judge_snapshot(struct sev_walk *w, const struct sev_doc *doc,
                               const struct sev_snapshot *s)
 {
-    sev_err e = quorum(w, SEV_ROLE_SNAPSHOT, doc);
+    sev_err e = SEV_HEED(quorum(w, SEV_ROLE_SNAPSHOT, doc));
     if (e == SEV_OK)
-        e = call_before_version(w, SEV_ROLE_SNAPSHOT, doc, &s->common);
+        e = SEV_HEED(call_before_version(w, SEV_ROLE_SNAPSHOT, doc, &s->common));
     if (e != SEV_OK)
         return e;
     if (SEV_REFUSE_IF(s->common.version != w->snapshot_info.version))
@@ -630,9 +630,9 @@ static sev_err judge_snapshot(struct sev_walk *w, const struct sev_doc *doc,
         struct sev_baseline stored =
             baseline_of(&w->stored_snapshot_doc, w->stored_snapshot.common.version);
         stored.present = w->config.profile != SEV_PROFILE_TUF || s->common.version < stored.version;
-        e = sev_walk_check_floor(&stored, s->common.version, doc);
+        e = SEV_HEED(sev_walk_check_floor(&stored, s->common.version, doc));
         if (e == SEV_OK)
-            e = sev_snapshot_follows(&w->stored_snapshot, s, w->config.profile);
+            e = SEV_HEED(sev_snapshot_follows(&w->stored_snapshot, s, w->config.profile));
         if (e != SEV_OK)
             return e;
     }
@@ -690,9 +690,9 @@ static bool want_targets_load(struct sev_walk *w, struct sev_want *out)
 static sev_err judge_targets(struct sev_walk *w, const struct sev_doc *doc,
                              const struct sev_targets *t, bool stored)
 {
-    sev_err e = quorum(w, SEV_ROLE_TARGETS, doc);
+    sev_err e = SEV_HEED(quorum(w, SEV_ROLE_TARGETS, doc));
     if (e == SEV_OK)
-        e = call_before_version(w, SEV_ROLE_TARGETS, doc, &t->common);
+        e = SEV_HEED(call_before_version(w, SEV_ROLE_TARGETS, doc, &t->common));
     if (e != SEV_OK)
         return e;
     bool announced_version = w->config.partial || w->targets_info.version < 0 ||
@@ -703,7 +703,7 @@ static sev_err judge_targets(struct sev_walk *w, const struct sev_doc *doc,
         w->expected = w->stored_targets.version;
         w->actual = t->common.version;
         w->has_numbers = w->stored_targets.present;
-        e = sev_walk_check_floor(&w->stored_targets, t->common.version, doc);
+        e = SEV_HEED(sev_walk_check_floor(&w->stored_targets, t->common.version, doc));
         if (e != SEV_OK)
             return e;
         w->has_numbers = false;
@@ -711,7 +711,7 @@ static sev_err judge_targets(struct sev_walk *w, const struct sev_doc *doc,
     if (SEV_REFUSE_IF(sev_walk_expired(w, &t->common)))
         return SEV_E_EXPIRED;
     const struct sev_walk_hooks *h = &w->config.hooks;
-    return h->targets != NULL ? h->targets(h->context, doc, t) : SEV_OK;
+    return h->targets != NULL ? SEV_HEED(h->targets(h->context, doc, t)) : SEV_OK;
 }
 
 static void got_targets_load(struct sev_walk *w, sev_slice bytes)

@@ -25,4 +25,10 @@ void sev_mutant_case(const char *name);
         sev_mutant_bad && !sev_mutant_active(&sev_mutant_here);                                    \
     }))
 
+#define SEV_HEED(result)                                                                           \
+    (__extension__({                                                                               \
+        sev_err sev_mutant_result = (result);                                                      \
+        SEV_REFUSE_IF(sev_mutant_result != SEV_OK) ? sev_mutant_result : SEV_OK;                   \
+    }))
+
 #endif
