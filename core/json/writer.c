@@ -91,7 +91,7 @@ static void put_string(sev_json_writer *w, sev_slice text)
         if (p == end)
             break;
         size_t n = sev_utf8_decode(p, (size_t)(end - p), &code);
-        if (SEV_REFUSE_IF(n == 0)) {
+        if (n == 0) {
             fail(w, SEV_E_JSON_UTF8);
             return;
         }
