@@ -33,21 +33,23 @@ static void answer(struct vehicle *v, const struct sev_client_want *want)
                                ? vehicle_serve(&v->repositories[want->repository], &want->want)
                                : NULL;
     if (want->want.kind == SEV_WANT_STORE) {
-        sev_client_got(v->client, 0);
+        STACK_METERED(v->meter, sev_client_got(v->client, 0));
     } else if (f == NULL) {
-        sev_client_absent(v->client);
+        STACK_METERED(v->meter, sev_client_absent(v->client));
     } else {
         bench_check(f->bytes.len <= want->want.max, "a file is larger than what is wanted");
         memcpy(want->want.dest, f->bytes.ptr, f->bytes.len);
-        sev_client_got(v->client, f->bytes.len);
+        STACK_METERED(v->meter, sev_client_got(v->client, f->bytes.len));
     }
 }
 
 static void give_image(struct vehicle *v)
 {
     sev_slice image = sev_slice_of(document_image, sizeof document_image);
-    bench_check(sev_client_image_data(v->client, image) == SEV_OK, "the image");
-    sev_client_image_end(v->client);
+    sev_err e;
+    STACK_METERED(v->meter, e = sev_client_image_data(v->client, image));
+    bench_check(e == SEV_OK, "the image");
+    STACK_METERED(v->meter, sev_client_image_end(v->client));
 }
 
 void vehicle_cycle(struct vehicle *v)
@@ -58,16 +60,16 @@ void vehicle_cycle(struct vehicle *v)
         .now = DOCUMENTS_NOW, .ecus = &ecu, .ecu_count = 1, .map = &v->map, .crypto = v->crypto};
     struct sev_client_want want;
     bool released = false;
-    sev_client_init(v->client, &config, &arena);
+    STACK_METERED(v->meter, sev_client_init(v->client, &config, &arena));
     for (;;) {
-        sev_client_next(v->client, &want);
+        STACK_METERED(v->meter, sev_client_next(v->client, &want));
         if (want.kind == SEV_CLIENT_OVER)
             break;
         if (want.kind == SEV_CLIENT_IMAGE) {
             give_image(v);
         } else if (want.kind == SEV_CLIENT_RELEASE) {
             released = true;
-            sev_client_released(v->client, SEV_OK);
+            STACK_METERED(v->meter, sev_client_released(v->client, SEV_OK));
         } else {
             answer(v, &want);
         }

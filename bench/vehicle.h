@@ -4,6 +4,7 @@
 #define SEV_BENCH_VEHICLE_H
 
 #include "documents.h"
+#include "stack.h"
 
 struct vehicle {
     struct repository repositories[2]; /**< Director, Images */
@@ -12,6 +13,7 @@ struct vehicle {
     struct sev_client *client;
     uint8_t *memory; /**< for the documents */
     size_t memory_bytes;
+    struct stack_meter *meter; /**< NULL: the stack is not looked at */
 };
 
 /** `memory` must outlive the vehicle: the map lies in its first bytes. */

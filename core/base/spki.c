@@ -119,6 +119,20 @@ sev_err sev_spki_decode(sev_slice der, struct sev_pubkey *out)
     return SEV_OK;
 }
 
+sev_err sev_spki_decode_p256(sev_slice der, uint8_t out_point[64])
+{
+    /* Two sequences, alg_p256, and the head of the bit string; 04 begins an uncompressed point. */
+    static const uint8_t head[27] = {0x30, 0x59, 0x30, 0x13, 0x06, 0x07, 0x2a, 0x86, 0x48,
+                                     0xce, 0x3d, 0x02, 0x01, 0x06, 0x08, 0x2a, 0x86, 0x48,
+                                     0xce, 0x3d, 0x03, 0x01, 0x07, 0x03, 0x42, 0x00, 0x04};
+    if (SEV_REFUSE_IF(der.len != sizeof head + 64))
+        return SEV_E_KEY;
+    if (SEV_REFUSE_IF(memcmp(der.ptr, head, sizeof head) != 0))
+        return SEV_E_KEY;
+    memcpy(out_point, der.ptr + sizeof head, 64);
+    return SEV_OK;
+}
+
 /* ---------------------------------------------------------------- encoding */
 
 static void put_head(sev_buf *out, uint8_t tag, size_t len)

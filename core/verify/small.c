@@ -126,11 +126,8 @@ static bool quorum(struct sev_small *s, const struct sev_small_key *keys, uint8_
                                   memcmp(keys[o].point, keys[k].point, 64) == 0);
             if (SEV_REFUSE_IF(again || (signed_by >> k & 1u) != 0))
                 continue;
-            struct sev_pubkey key = {.type = SEV_KEY_P256, .len = 65};
-            key.material[0] = 4;
-            memcpy(key.material + 1, keys[k].point, 64);
-            sev_err e = sev_crypto_verify(NULL, &key, SEV_EMPTY, digest,
-                                          sev_slice_of(s->sigs[i].bytes, s->sigs[i].len));
+            sev_err e = sev_crypto_verify_p256(keys[k].point, digest,
+                                               sev_slice_of(s->sigs[i].bytes, s->sigs[i].len));
             if (SEV_REFUSE_IF(e != SEV_OK))
                 continue;
             signed_by = (uint8_t)(signed_by | 1u << k);
@@ -163,13 +160,9 @@ static sev_err end_of_key(struct sev_small *s)
 static void read_point(struct sev_small *s, const struct sev_json_stream_token *t)
 {
     uint8_t der[96];
-    struct sev_pubkey key;
     sev_buf b = sev_buf_of(der, sizeof der);
     s->u.root.usable = !t->cut && sev_pem_decode(t->text, "PUBLIC KEY", &b) == SEV_OK &&
-                       sev_spki_decode(sev_buf_slice(&b), &key) == SEV_OK &&
-                       key.type == SEV_KEY_P256;
-    if (s->u.root.usable)
-        memcpy(s->u.root.key.point, key.material + 1, 64);
+                       sev_spki_decode_p256(sev_buf_slice(&b), s->u.root.key.point) == SEV_OK;
 }
 
 static sev_err on_keys(struct sev_small *s, const struct sev_json_stream_token *t)
@@ -485,6 +478,14 @@ static sev_err check_own_root(struct sev_small *s, const uint8_t digest[SEV_SHA2
     return quorum(s, next->keys, next->key_count, next->root, digest) ? SEV_OK : SEV_E_SIGNATURE;
 }
 
+/* All is judged: `trust` becomes what it was and what changed. A copy on the stack would be most of
+ * the stack. */
+static void carry_over(const struct sev_small *s, struct sev_small_trust *trust)
+{
+    if (trust != s->trust)
+        *trust = *s->trust;
+}
+
 static sev_err end_root(struct sev_small *s, const uint8_t digest[SEV_SHA256_BYTES],
                         struct sev_small_trust *trust)
 {
@@ -498,11 +499,10 @@ static sev_err end_root(struct sev_small *s, const uint8_t digest[SEV_SHA256_BYT
     if (SEV_REFUSE_IF(s->version != old->version + 1)) /* REQ-VER-13 */
         return SEV_E_ROOT_VERSION;
     bool keep_floor = same_keys(old, next); /* P-c */
-    struct sev_small_trust after = *s->trust;
-    after.root = *next;
+    carry_over(s, trust);
+    trust->root = *next;
     if (!keep_floor)
-        memset(&after.targets, 0, sizeof after.targets);
-    *trust = after;
+        memset(&trust->targets, 0, sizeof trust->targets);
     return SEV_OK;
 }
 
@@ -519,10 +519,9 @@ static sev_err end_targets(struct sev_small *s, const uint8_t digest[SEV_SHA256_
         return e;
     if (SEV_REFUSE_IF(s->now >= s->expires || s->now >= root->expires))
         return SEV_E_EXPIRED;
-    struct sev_small_trust after = *s->trust;
-    after.targets.version = s->version;
-    memcpy(after.targets.sha256, digest, 32);
-    *trust = after;
+    carry_over(s, trust);
+    trust->targets.version = s->version;
+    memcpy(trust->targets.sha256, digest, 32);
     return SEV_OK;
 }
 
@@ -545,10 +544,9 @@ static sev_err end_role(struct sev_small *s, const uint8_t digest[SEV_SHA256_BYT
         return SEV_E_EXPIRED;
     if (SEV_REFUSE_IF(!s->vouched))
         return SEV_E_DISAGREE;
-    struct sev_small_trust after = *s->trust;
-    after.role.version = s->version;
-    memcpy(after.role.sha256, digest, 32);
-    *trust = after;
+    carry_over(s, trust);
+    trust->role.version = s->version;
+    memcpy(trust->role.sha256, digest, 32);
     return SEV_OK;
 }
 

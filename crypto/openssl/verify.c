@@ -157,3 +157,12 @@ sev_err sev_crypto_verify(struct sev_crypto *crypto, const struct sev_pubkey *ke
     ERR_clear_error();
     return e;
 }
+
+sev_err sev_crypto_verify_p256(const uint8_t point[64], const uint8_t sha256[SEV_SHA256_BYTES],
+                               sev_slice sig)
+{
+    struct sev_pubkey key = {.type = SEV_KEY_P256, .len = 65};
+    key.material[0] = 0x04;
+    memcpy(key.material + 1, point, 64);
+    return sev_crypto_verify(NULL, &key, SEV_EMPTY, sha256, sig);
+}

@@ -88,16 +88,16 @@ static bool is_infinity(const struct affine *q)
     return sev_words_zero(q->x) && sev_words_zero(q->y);
 }
 
-/* p = p + q. A hostile key may be chosen so that the two are equal, opposite or infinity on the
- * way: every case gives the right sum. */
-static void point_add(struct jacobian *p, const struct affine *q)
+/* p = p + q; false: they are the same point, and p stays as it is, to be doubled. Doubling from
+ * here would take the stack of both. */
+static bool add_other(struct jacobian *p, const struct affine *q)
 {
     uint32_t h[SEV_WORDS], r[SEV_WORDS], t[SEV_WORDS];
     if (is_infinity(q))
-        return;
+        return true;
     if (sev_words_zero(p->z)) {
         set_affine(p, q);
-        return;
+        return true;
     }
     mul(t, p->z, p->z);
     mul(h, q->x, t);
@@ -105,10 +105,8 @@ static void point_add(struct jacobian *p, const struct affine *q)
     mul(r, q->y, t);
     sub(h, h, p->x); /* h = x2 z^2 - x1 */
     sub(r, r, p->y); /* r = y2 z^3 - y1 */
-    if (sev_words_zero(h) && sev_words_zero(r)) {
-        point_double(p);
-        return;
-    }
+    if (sev_words_zero(h) && sev_words_zero(r))
+        return false;
     mul(p->z, p->z, h); /* opposite points: h = 0, so z' = 0 */
     mul(t, h, h);
     mul(h, h, t);       /* h^3 */
@@ -121,6 +119,15 @@ static void point_add(struct jacobian *p, const struct affine *q)
     sub(t, t, p->x);
     mul(t, t, r);
     sub(p->y, t, p->y); /* y' = r (x1 h^2 - x') - y1 h^3 */
+    return true;
+}
+
+/* p = p + q. A hostile key may be chosen so that the two are equal, opposite or infinity on the
+ * way: every case gives the right sum. */
+static void point_add(struct jacobian *p, const struct affine *q)
+{
+    if (!add_other(p, q))
+        point_double(p);
 }
 
 /* Infinity becomes 0, 0, because the inverse of 0 comes out as 0. */
@@ -136,12 +143,12 @@ static void to_affine(struct affine *r, const struct jacobian *p)
 
 /* Coordinates below p, and y^2 = x^3 - 3x + b: off the curve a point may have small order, and a
  * signature under it be made up. REQ-A02, REQ-H33 */
-static bool load_point(struct affine *q, const uint8_t point[65])
+static bool load_point(struct affine *q, const uint8_t point[64])
 {
     uint32_t left[SEV_WORDS], right[SEV_WORDS];
-    sev_words_load(q->x, point + 1, 32);
-    sev_words_load(q->y, point + 33, 32);
-    if (point[0] != 0x04 || !sev_words_less(q->x, field.m) || !sev_words_less(q->y, field.m))
+    sev_words_load(q->x, point, 32);
+    sev_words_load(q->y, point + 32, 32);
+    if (!sev_words_less(q->x, field.m) || !sev_words_less(q->y, field.m))
         return false;
     mul(q->x, q->x, field.r2);
     mul(q->y, q->y, field.r2);
@@ -174,20 +181,20 @@ static void multiply(struct jacobian *p, const uint32_t *u1, const uint32_t *u2,
 }
 
 /* Is the x of p, taken modulo n, equal to r? Compared as r z^2 = x, without inverting z. The x is
- * below p, a little above n, so r + n stands for the same residue where it is below p. */
-static bool x_is(const struct jacobian *p, const uint32_t *r)
+ * below p, a little above n, so r + n stands for the same residue where it is below p. Uses up both
+ * of them: each number is 32 bytes of stack. */
+static bool x_is(struct jacobian *p, uint32_t *r)
 {
-    uint32_t z2[SEV_WORDS], x[SEV_WORDS], t[SEV_WORDS];
+    uint32_t t[SEV_WORDS];
     if (sev_words_zero(p->z))
         return false;
-    mul(z2, p->z, p->z);
-    memcpy(x, r, sizeof x);
+    mul(p->z, p->z, p->z);
     do {
-        mul(t, x, field.r2);
-        mul(t, t, z2);
+        mul(t, r, field.r2);
+        mul(t, t, p->z);
         if (sev_words_equal(t, p->x))
             return true;
-    } while (sev_words_add(x, x, order.m) == 0 && sev_words_less(x, field.m));
+    } while (sev_words_add(r, r, order.m) == 0 && sev_words_less(r, field.m));
     return false;
 }
 
@@ -197,22 +204,22 @@ static bool load_scalar(uint32_t *out, sev_slice bytes)
     return !sev_words_zero(out) && sev_words_less(out, order.m);
 }
 
-sev_err sev_p256_verify(const uint8_t point[65], const uint8_t digest[32], sev_slice sig)
+sev_err sev_p256_verify(const uint8_t point[64], const uint8_t digest[32], sev_slice sig)
 {
     struct affine q;
     struct jacobian p;
-    uint32_t r[SEV_WORDS], u1[SEV_WORDS], u2[SEV_WORDS];
-    sev_slice r_bytes, s_bytes;
+    uint32_t u1[SEV_WORDS], u2[SEV_WORDS];
+    sev_slice r, s;
     if (!load_point(&q, point))
         return SEV_E_KEY;
-    if (!sev_ecdsa_sig_decode(sig, &r_bytes, &s_bytes) || !load_scalar(r, r_bytes) ||
-        !load_scalar(u2, s_bytes))
+    if (!sev_ecdsa_sig_decode(sig, &r, &s) || !load_scalar(u2, r) || !load_scalar(u1, s))
         return SEV_E_SIGNATURE;
-    sev_mod_mul(u2, u2, order.r2, &order);
-    sev_mod_inverse(u2, u2, &order); /* 1/s in Montgomery form: products with it are plain */
-    sev_words_load(u1, digest, 32);  /* not reduced: see sev_mod_mul */
-    sev_mod_mul(u1, u1, u2, &order);
-    sev_mod_mul(u2, r, u2, &order);
+    sev_mod_mul(u1, u1, order.r2, &order);
+    sev_mod_inverse(u1, u1, &order); /* 1/s in Montgomery form: products with it are plain */
+    sev_mod_mul(u2, u2, u1, &order);
+    sev_words_load(p.x, digest, 32); /* not reduced: see sev_mod_mul */
+    sev_mod_mul(u1, p.x, u1, &order);
     multiply(&p, u1, u2, &q);
-    return x_is(&p, r) ? SEV_OK : SEV_E_SIGNATURE;
+    sev_words_load(u1, r.ptr, r.len);
+    return x_is(&p, u1) ? SEV_OK : SEV_E_SIGNATURE;
 }

@@ -11,11 +11,11 @@
 bool sev_ecdsa_sig_decode(sev_slice der, sev_slice *out_r, sev_slice *out_s);
 
 /**
- * @param point  04 || X || Y
+ * @param point  X || Y
  * @retval SEV_E_KEY        not such a point, or not on the curve
  * @retval SEV_E_SIGNATURE  anything else that is not a good signature
  */
-SEV_MUST_USE sev_err sev_p256_verify(const uint8_t point[65], const uint8_t digest[32],
+SEV_MUST_USE sev_err sev_p256_verify(const uint8_t point[64], const uint8_t digest[32],
                                      sev_slice sig);
 
 #endif

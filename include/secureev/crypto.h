@@ -12,7 +12,7 @@
 
 /** Incremental hashes in the caller's memory; nothing to free. */
 struct sev_sha256 {
-    uint64_t opaque[16];
+    uint64_t opaque[14];
 };
 struct sev_sha512 {
     uint64_t opaque[28];
@@ -63,6 +63,11 @@ struct sev_crypto;
 SEV_MUST_USE sev_err sev_crypto_verify(struct sev_crypto *crypto, const struct sev_pubkey *key,
                                        sev_slice msg, const uint8_t sha256[SEV_SHA256_BYTES],
                                        sev_slice sig);
+
+/** The same for a P-256 key alone, X || Y: without the room that a key of any type takes, for ECUs
+ *  that count their stack in hundreds of bytes. */
+SEV_MUST_USE sev_err sev_crypto_verify_p256(const uint8_t point[64],
+                                            const uint8_t sha256[SEV_SHA256_BYTES], sev_slice sig);
 
 /** Equal? In time that depends on `len` alone. */
 bool sev_equal_ct(const void *a, const void *b, size_t len);

@@ -20,6 +20,10 @@
  */
 SEV_MUST_USE sev_err sev_spki_decode(sev_slice der, struct sev_pubkey *out);
 
+/** The same for one P-256 key, which has exactly one encoding: X || Y of its point.
+ *  @retval SEV_E_KEY  anything else; `out_point` is untouched */
+SEV_MUST_USE sev_err sev_spki_decode_p256(sev_slice der, uint8_t out_point[64]);
+
 /**
  * Append the DER of `key`; decode gives it back, and decode followed by encode the same bytes.
  *

@@ -22,6 +22,16 @@ static struct sev_pubkey key_of(sev_key_type type)
     return public_key;
 }
 
+/* The reader for P-256 alone accepts what the general one calls such a key, and nothing else. */
+static void decode_p256(sev_slice der, bool is_one, const struct sev_pubkey *key)
+{
+    uint8_t point[64], before[64];
+    memset(point, 0xa3, sizeof point);
+    memcpy(before, point, sizeof point);
+    CHECK_ERR(sev_spki_decode_p256(der, point), is_one ? SEV_OK : SEV_E_KEY);
+    assert_memory_equal(point, is_one ? key->material + 1 : before, sizeof point);
+}
+
 /* A decoded key must come with SEV_OK, and any other answer leave the output as it was. */
 static sev_err decode(sev_slice der, struct sev_pubkey *out)
 {
@@ -33,6 +43,7 @@ static sev_err decode(sev_slice der, struct sev_pubkey *out)
         assert_memory_equal(&key, &before, sizeof key);
     else if (out != NULL)
         *out = key;
+    decode_p256(der, e == SEV_OK && key.type == SEV_KEY_P256, &key);
     return e;
 }
 
