@@ -183,6 +183,9 @@ struct world {
     const char *load_fails; /* this stored file cannot be read; NULL: all can */
     bool file_is_good; /* what the file says is refused, later: the file itself may be stored */
     bool unrestricted; /* the driver does not check what it is told to store */
+    /* The wire, when it is not an honest one; and who is told what is stored. NULL: as usual. */
+    sev_err (*wire)(struct world *w, int repository, const char *url, sev_slice *out);
+    void (*stored)(struct world *w, int place, const char *file, sev_slice bytes);
     bool no_mending;
     /* of the last cycle */
     struct world_result result;

@@ -140,7 +140,9 @@ static struct answer load(struct world *w, int place, const struct sev_want *wan
 static sev_err ask(struct world *w, int place, const char *url, sev_slice *out)
 {
     int number = w->result.requests + w->result.image_requests + 1;
-    return number == w->request_fails_at ? SEV_E_UNREACHABLE : world_get(w, place, url, out);
+    if (number == w->request_fails_at)
+        return SEV_E_UNREACHABLE;
+    return w->wire != NULL ? w->wire(w, place, url, out) : world_get(w, place, url, out);
 }
 
 static struct answer fetch(struct world *w, int place, const struct sev_want *want)
@@ -200,6 +202,8 @@ static struct answer change(struct world *w, int place, const struct sev_want *w
     bool ours = place == VEHICLE || strcmp(want->file, "trust.tag") == 0;
     if (!ours && !w->unrestricted && !was_fetched(place, want->file, want->bytes))
         world_failed("it stores what nobody served", want->file);
+    if (w->stored != NULL)
+        w->stored(w, place, want->file, want->bytes);
     world_put_stored(w, place, want->file, want->bytes);
     return (struct answer){SEV_OK, 0};
 }
