@@ -5,6 +5,7 @@
 #define COMMANDS(X)                                                                                \
     X(key)                                                                                         \
     X(repo)                                                                                        \
+    X(tuf)                                                                                         \
     X(uptane)                                                                                      \
     X(completion)                                                                                  \
     X(man)                                                                                         \
