@@ -1,6 +1,5 @@
-/* arena - memory that the caller lends: taken in order, given back by returning to a mark.
- * The core has no heap; this is where documents and sorted copies live. SPDX-License-Identifier:
- * MIT */
+/* arena - memory that the caller lends: taken in order, given back by returning to a mark. The core
+ * has no heap; this is where documents and sorted copies live. SPDX-License-Identifier: MIT */
 #ifndef SECUREEV_ARENA_H
 #define SECUREEV_ARENA_H
 

@@ -36,6 +36,7 @@ typedef enum sev_attack {
 } sev_attack;
 
 /* X(NAME, id, class, attack, sentence). Order is not part of the contract, ids are. */
+/* clang-format off: one row, one line */
 #define SEV_ERR_TABLE(X)                                                                           \
     X(OK, "ok", OK, NONE, "no error")                                                              \
     /* what the caller gave */                                                                     \
@@ -111,6 +112,8 @@ typedef enum sev_attack {
     X(CRYPTO, "crypto", BUG, NONE, "the cryptographic provider failed")                            \
     X(UNSUPPORTED, "unsupported", INPUT, NONE, "this build does not support it")                   \
     X(BUG, "bug", BUG, NONE, "an internal error; please report it")
+
+/* clang-format on */
 
 typedef enum sev_err {
 #define X(name, id, class_, attack, sentence) SEV_E_##name,
