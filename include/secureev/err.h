@@ -36,7 +36,7 @@ typedef enum sev_attack {
 } sev_attack;
 
 /* X(NAME, id, class, attack, sentence). Order is not part of the contract, ids are. */
-/* clang-format off: one row, one line */
+/* clang-format off */
 #define SEV_ERR_TABLE(X)                                                                           \
     X(OK, "ok", OK, NONE, "no error")                                                              \
     /* what the caller gave */                                                                     \
