@@ -30,6 +30,9 @@ if(NOT SEV_SANITIZE)
   sev_tool_test(demo tools/demo)
   set_tests_properties(demo PROPERTIES LABELS e2e ENVIRONMENT
     "SEV_BIN=${CMAKE_RUNTIME_OUTPUT_DIRECTORY}")
+  sev_tool_test(stack_bound_self_test tools/stack_bound --self-test)
+  sev_tool_test(cortex_m4 bench/cortex_m4) # 4 KiB for partial verification
+  set_tests_properties(cortex_m4 PROPERTIES SKIP_RETURN_CODE 77)
   sev_tool_test(requirements tools/requirements --brief)
   sev_tool_test(requirements_self_test tools/requirements --self-test)
   sev_tool_test(mutants_self_test tools/mutants --self-test)

@@ -73,8 +73,8 @@ struct sev_role {
  *  REQ-MET-06 REQ-MET-18 REQ-MET-19 */
 SEV_MUST_USE sev_err sev_role_check(const struct sev_role *role, sev_profile profile);
 
-/** Number that stands for the set of keys and the threshold: equal for equal sets in any order. Of a
- *  role that was checked: ids are not looked at again. */
+/** Number that stands for the set of keys and the threshold: equal for equal sets in any order. Of
+ *  a role that was checked: ids are not looked at again. */
 SEV_MUST_USE sev_err sev_role_digest(const struct sev_role *role, sev_profile profile,
                                      uint8_t out[SEV_SHA256_BYTES]);
 
