@@ -4,6 +4,8 @@
 
 #include <stdio.h>
 
+const char *world_note;
+
 static struct world the_world;
 static size_t pool_floor; /* below it lies what the accepted world made */
 

@@ -86,6 +86,7 @@ struct world_image {
     const char *name;
     int ecu;                    /* it is assigned to; -1: none */
     int at[WORLD_REPOSITORIES]; /* role that lists it; -1: none */
+    int also;                   /* a second role of Images that lists it; 0: none */
     int64_t release_counter;
     const char *hardware_id;
     const char *more_match; /* members of `match`; NULL */
@@ -288,6 +289,9 @@ static inline sev_slice world_slice(const char *text)
 {
     return sev_slice_of(text, strlen(text));
 }
+
+/** Printed with every failure, e.g. how to repeat a random run; NULL: nothing. */
+extern const char *world_note;
 
 /** The world itself is wrong: ends the test. Defined by whoever links it. */
 _Noreturn void world_failed(const char *why, const char *what);

@@ -2,9 +2,14 @@
 #include "test.h"
 #include "world.h"
 
+static const char *note(void)
+{
+    return world_note != NULL ? world_note : "";
+}
+
 _Noreturn void world_failed(const char *why, const char *what)
 {
-    print_error("world: %s: %s\n", why, what);
+    print_error("world: %s: %s\n%s", why, what, note());
     fail();
     __builtin_unreachable();
 }
@@ -14,7 +19,7 @@ static void check_text(const char *what, const char *got, const char *wanted, co
 {
     if (wanted == NULL || strcmp(got, wanted) == 0)
         return;
-    print_error("%s:%d: %s: got \"%s\", wanted \"%s\"\n%s", file, line, what, got, wanted,
+    print_error("%s:%d: %s: got \"%s\", wanted \"%s\"\n%s%s", file, line, what, got, wanted, note(),
                 w->trace);
     _fail(file, line);
 }
@@ -24,7 +29,7 @@ static void check_that(bool condition, const char *what, const struct world *w, 
 {
     if (condition)
         return;
-    print_error("%s:%d: %s\n%s", file, line, what, w->trace);
+    print_error("%s:%d: %s\n%s%s", file, line, what, note(), w->trace);
     _fail(file, line);
 }
 

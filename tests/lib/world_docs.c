@@ -452,10 +452,12 @@ static void put_targets(struct world *w, int repository, int role)
     put_delegations(w, r, role);
     put(",\"targets\":{");
     for (int i = 0; i < w->now.image_count; i++) {
-        if (w->now.images[i].at[repository] != role)
+        const struct world_image *m = &w->now.images[i];
+        bool also = repository == IMAGES && m->also != 0 && m->also == role;
+        if (m->at[repository] != role && !also)
             continue;
         put("%s", first ? "" : ",");
-        put_entry(w, repository, &w->now.images[i]);
+        put_entry(w, repository, m);
         first = false;
     }
     if (self->targets != NULL)
