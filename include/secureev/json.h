@@ -155,9 +155,9 @@ typedef struct sev_json_writer {
     sev_buf *out;
     sev_err err;
     uint32_t depth;
-    uint32_t first;      /* bit d set: nothing was written yet at depth d */
-    uint32_t in_object;  /* bit d set: depth d is an object */
-    bool after_name;     /* a member's name was written, its value comes next */
+    uint32_t first;                          /* bit d set: nothing was written yet at depth d */
+    uint32_t in_object;                      /* bit d set: depth d is an object */
+    bool after_name;                         /* a member's name was written, its value comes next */
     sev_slice last_name[SEV_JSON_DEPTH_MAX]; /* raw, inside out->ptr */
 } sev_json_writer;
 
