@@ -43,7 +43,8 @@ sev_err sev_listing_of(const struct sev_target *t, sev_slice role, sev_slice har
     struct sev_listing l = {.length = t->length, .hashes = t->hashes};
     if (role.len > sizeof l.role)
         return SEV_E_BAD_NAME;
-    memcpy(l.role, role.ptr, role.len);
+    if (role.len != 0)
+        memcpy(l.role, role.ptr, role.len);
     l.role_len = (uint32_t)role.len;
     l.has_hardware_ids = t->hardware_ids.len != 0;
     l.names_hardware = l.has_hardware_ids && sev_strings_contain(t->hardware_ids, hardware_id);

@@ -114,7 +114,7 @@ TEST(key__type_scheme_or_pair_from_the_future__unknown)
 TEST(key__hex_of_another_length_or_alphabet__bad_key)
 {
     struct sev_pubkey key;
-    static const char *const values[] = {"", "00", HEX32 "00", "zz", "\\u0062" HEX32};
+    static const char *const values[] = {"", "00", (HEX32 "00"), "zz", ("\\u0062" HEX32)};
     for (int i = 0; i < 5; i++) {
         char text[512];
         snprintf(text, sizeof text,
@@ -151,8 +151,8 @@ TEST(key__pem_that_is_none__bad_key)
 {
     struct sev_pubkey key;
     static const char *const values[] = {"", "-----BEGIN PUBLIC KEY-----",
-                                         "-----BEGIN PUBLIC KEY-----\\nAAAA\\n-----END PUBLIC "
-                                         "KEY-----\\n"};
+                                         ("-----BEGIN PUBLIC KEY-----\\nAAAA\\n"
+                                          "-----END PUBLIC KEY-----\\n")};
     for (int i = 0; i < 3; i++) {
         char text[512];
         snprintf(text, sizeof text,

@@ -218,8 +218,8 @@ TEST(match__members_read_and_bounds_kept)
                                       "{\"hardwareIds\":[]}",
                                       "{\"hardwareIds\":{},\"releaseCounter\":1}",
                                       "{\"hardwareIds\":[],\"releaseCounter\":-1}",
-                                      "{\"hardwareIds\":[],\"minReleaseCounter\":-1,"
-                                      "\"releaseCounter\":1}"};
+                                      ("{\"hardwareIds\":[],\"minReleaseCounter\":-1,"
+                                       "\"releaseCounter\":1}")};
     for (int i = 0; i < 8; i++)
         CHECK_ERR(sev_match_parse(world_slice(bad[i]), &m), SEV_E_MALFORMED);
     CHECK_EQ(m.release_counter, 9);
