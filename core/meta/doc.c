@@ -27,7 +27,7 @@ static sev_err make_message(struct sev_doc *doc, unsigned canonical, bool ordere
     sev_err e = sev_json_write_canonical(doc->body, ordered, form, sev_arena_scratch(arena), &out);
     if (e != SEV_OK) {
         sev_arena_back(arena, mark);
-        return e == SEV_E_JSON_LIMIT ? SEV_E_MEMORY : e;
+        return sev_arena_want(e);
     }
     doc->message = sev_buf_slice(&out);
     arena->used = (size_t)(copy - arena->ptr) + out.len;
@@ -86,7 +86,7 @@ sev_err sev_doc_open(struct sev_doc *doc, sev_slice bytes, sev_profile profile,
     bool ordered;
     sev_err e = sev_json_check_ordered(bytes, sev_arena_scratch(arena), &info, &ordered, NULL);
     if (e != SEV_OK)
-        return e;
+        return sev_arena_want(e);
     e = find_parts(&d);
     if (e != SEV_OK)
         return e;

@@ -129,8 +129,9 @@ sev_err sev_map_parse(sev_slice bytes, struct sev_arena *arena, struct sev_map *
     struct sev_map map = {.count = 0};
     if (SEV_REFUSE_IF(bytes.len > SEV_MAP_BYTES_MAX))
         return SEV_E_MAP;
-    if (sev_json_check(bytes, sev_arena_scratch(arena), NULL, NULL) != SEV_OK)
-        return SEV_E_MAP;
+    sev_err checked = sev_arena_want(sev_json_check(bytes, sev_arena_scratch(arena), NULL, NULL));
+    if (checked != SEV_OK)
+        return checked == SEV_E_MEMORY ? checked : SEV_E_MAP;
     sev_slice repositories = sev_json_get(bytes, "repositories");
     map.mapping = sev_json_get(bytes, "mapping");
     sev_json j = sev_json_at(map.mapping);

@@ -126,7 +126,7 @@ static sev_err fold(struct sev_doc *d, struct sev_arena *arena)
     sev_err e = sev_json_canonical(d->body, SEV_CANON_ASCII, sev_arena_scratch(arena), &b);
     if (e != SEV_OK) {
         sev_arena_back(arena, mark);
-        return e == SEV_E_JSON_LIMIT ? SEV_E_MEMORY : e;
+        return sev_arena_want(e);
     }
     arena->used = (size_t)(copy - arena->ptr) + b.len;
     d->message = sev_buf_slice(&b);
@@ -139,7 +139,7 @@ sev_err sev_manifest_open(struct sev_doc *doc, sev_slice bytes, struct sev_arena
     struct sev_json_info info;
     if (SEV_REFUSE_IF(bytes.len > SEV_MANIFEST_BYTES_MAX))
         return SEV_E_TOO_LONG;
-    sev_err e = sev_json_check(bytes, sev_arena_scratch(arena), &info, NULL);
+    sev_err e = sev_arena_want(sev_json_check(bytes, sev_arena_scratch(arena), &info, NULL));
     if (e == SEV_OK)
         e = find_parts(&d);
     if (e != SEV_OK)

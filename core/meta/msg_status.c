@@ -178,7 +178,7 @@ sev_err sev_status_answer_decode(sev_slice bytes, struct sev_arena *arena,
     struct sev_status_answer m = {.reply = SEV_EMPTY};
     if (SEV_REFUSE_IF(bytes.len > SEV_STATUS_ANSWER_BYTES_MAX))
         return SEV_E_TOO_LONG;
-    sev_err e = sev_json_check(bytes, sev_arena_scratch(arena), NULL, NULL);
+    sev_err e = sev_arena_want(sev_json_check(bytes, sev_arena_scratch(arena), NULL, NULL));
     if (e == SEV_OK)
         e = msg_decode(bytes, &answer_table, as_published, &m);
     if (e == SEV_OK)

@@ -189,27 +189,28 @@ static bool decode_signature(const struct entry *s, sev_profile profile, sev_buf
     return sev_hex_decode(s->sig.raw, out) == SEV_OK;
 }
 
-/* Does this entry hold a valid signature by a key of the role? Then which key. */
-static bool entry_counts(struct sev_crypto *crypto, const struct sev_role *role,
-                         const struct sev_doc *doc, const struct entry *s,
-                         uint8_t out_identity[SEV_SHA256_BYTES])
+/* Does this entry hold a valid signature by a key of the role? Then which key. If not:
+ * SEV_E_SIGNATURE, or why the provider could not tell. */
+static sev_err judge_entry(struct sev_crypto *crypto, const struct sev_role *role,
+                           const struct sev_doc *doc, const struct entry *s,
+                           uint8_t out_identity[SEV_SHA256_BYTES])
 {
     if (SEV_REFUSE_IF(!is_listed(role, s->keyid)))
-        return false;
+        return SEV_E_SIGNATURE;
     sev_slice object = find_key(role->keys, s->keyid);
     struct sev_pubkey key;
     if (object.len == 0 || sev_key_parse(object, doc->profile, &key) != SEV_OK ||
         key.type == SEV_KEY_UNKNOWN)
-        return false;
+        return SEV_E_SIGNATURE;
     uint8_t bytes[SEV_SIG_BYTES_MAX];
     sev_buf sig = sev_buf_of(bytes, sizeof bytes);
     if (!decode_signature(s, doc->profile, &sig))
-        return false;
+        return SEV_E_SIGNATURE;
     sev_err e = sev_crypto_verify(crypto, &key, doc->message, doc->sha256, sev_buf_slice(&sig));
     if (SEV_REFUSE_IF(e != SEV_OK))
-        return false;
+        return e == SEV_E_MEMORY || e == SEV_E_CRYPTO ? e : SEV_E_SIGNATURE;
     sev_pubkey_fingerprint(&key, out_identity);
-    return true;
+    return SEV_OK;
 }
 
 /* Both "once only" rules look back over what came before, at most SEV_SIGS_MAX entries. */
@@ -259,6 +260,7 @@ sev_err sev_quorum_check(struct sev_crypto *crypto, const struct sev_role *role,
     /* Remember keys, not signatures or ids: otherwise one stolen key listed twice would satisfy
      * a threshold of two. REQ-VER-12 REQ-A11 */
     struct key_set counted = {.count = 0};
+    sev_err lacking = SEV_E_SIGNATURE;
     sev_json j = sev_json_at(doc->signatures);
     sev_json_array(&j);
     while (sev_json_element(&j)) {
@@ -267,11 +269,14 @@ sev_err sev_quorum_check(struct sev_crypto *crypto, const struct sev_role *role,
         parse_entry(&j, &s);
         if (out_count == NULL && counted.count >= role->threshold)
             break;
-        if (entry_counts(crypto, role, doc, &s, who) && counted.count < SEV_ROLE_KEYS_MAX)
+        e = judge_entry(crypto, role, doc, &s, who);
+        if (e == SEV_OK && counted.count < SEV_ROLE_KEYS_MAX)
             set_add(&counted, who);
+        else if (e != SEV_OK && e != SEV_E_SIGNATURE)
+            lacking = e;
     }
     if (SEV_REFUSE_IF((int64_t)counted.count < role->threshold))
-        return SEV_E_SIGNATURE;
+        return lacking;
     if (out_count != NULL)
         *out_count = counted.count;
     return SEV_OK;

@@ -53,7 +53,7 @@ sev_err sev_pin_parse(sev_slice bytes, struct sev_arena *arena, struct sev_pin *
     struct sev_pin pin;
     if (SEV_REFUSE_IF(bytes.len > SEV_PIN_BYTES_MAX))
         return SEV_E_TOO_LONG;
-    sev_err e = sev_json_check(bytes, sev_arena_scratch(arena), NULL, NULL);
+    sev_err e = sev_arena_want(sev_json_check(bytes, sev_arena_scratch(arena), NULL, NULL));
     if (e != SEV_OK)
         return e;
     sev_slice keys = sev_json_get(bytes, "keys");

@@ -34,7 +34,7 @@ static sev_err digest_of_match(sev_slice match, struct sev_arena *arena,
     if (e == SEV_OK)
         sev_sha256(sev_buf_slice(&b), out);
     sev_arena_back(arena, mark);
-    return e == SEV_E_JSON_LIMIT ? SEV_E_MEMORY : e;
+    return sev_arena_want(e);
 }
 
 sev_err sev_listing_of(const struct sev_target *t, sev_slice role, sev_slice hardware_id,
@@ -364,32 +364,50 @@ bool sev_search_want_load(struct sev_walk *w, struct sev_want *out)
     return sev_walk_want_bytes(w, out, SEV_WANT_LOAD, SEV_TARGETS_BYTES_MAX);
 }
 
+/* Not the one that is listed: a floor, as long as the delegator has not changed its keys. ALG-6.4,
+ * P-d */
+static void keep_as_floor(struct sev_walk *w, const struct sev_doc *doc, int64_t version)
+{
+    sev_err e = SEV_E_SIGNATURE; /* plain TUF has the floors of the snapshot alone */
+    if (!is_tuf(w))
+        e = sev_quorum_check(w->config.crypto, keys_of_top(w), doc, NULL);
+    if (sev_walk_cannot_tell(w, e))
+        return;
+    w->stored_role.present = e == SEV_OK;
+    w->stored_role.version = version;
+    memcpy(w->stored_role.sha256, doc->sha256, sizeof doc->sha256);
+    sev_arena_back(w->arena, w->mark);
+}
+
 void sev_search_got_load(struct sev_walk *w, sev_slice bytes)
 {
     struct sev_doc doc;
     struct sev_walk_frame *f = top(w);
     w->state = STATE_ROLE_FETCH;
-    if (sev_doc_open(&doc, bytes, w->config.profile, w->arena) != SEV_OK ||
-        sev_targets_parse(&doc, &f->targets) != SEV_OK) {
+    sev_err e = sev_doc_open(&doc, bytes, w->config.profile, w->arena);
+    if (e == SEV_OK)
+        e = sev_targets_parse(&doc, &f->targets);
+    if (sev_walk_cannot_tell(w, e))
+        return;
+    if (e != SEV_OK) {
         sev_arena_back(w->arena, w->mark);
         return;
     }
-    int64_t version = f->targets.common.version;
-    bool is_the_one = version == w->role_info.version && sev_walk_fits(w, &w->role_info, bytes);
-    if (!is_the_one) {
-        /* A floor, as long as the delegator has not changed its keys. ALG-6.4, P-d */
-        w->stored_role.present =
-            !is_tuf(w) && sev_quorum_check(w->config.crypto, keys_of_top(w), &doc, NULL) == SEV_OK;
-        w->stored_role.version = version;
-        memcpy(w->stored_role.sha256, doc.sha256, sizeof doc.sha256);
-        sev_arena_back(w->arena, w->mark);
+    e = f->targets.common.version == w->role_info.version
+            ? sev_walk_check_bytes(w, &w->role_info, bytes)
+            : SEV_E_META_MISMATCH;
+    if (e == SEV_E_META_MISMATCH) {
+        keep_as_floor(w, &doc, f->targets.common.version);
         return;
     }
-    sev_err e = judge_role(w, &doc, &f->targets);
+    if (e == SEV_OK)
+        e = judge_role(w, &doc, &f->targets);
     if (e == SEV_OK) {
         look_here(w);
         return;
     }
+    if (sev_walk_cannot_tell(w, e))
+        return;
     /* Asked for in this very cycle, or exactly what snapshot lists: another request would bring
      * the same bytes. Otherwise it may have been signed anew. */
     bool final = w->role_info.has_hashes || was_fetched(w, name_of(f)) || e == SEV_E_EXPIRED;
@@ -421,11 +439,9 @@ void sev_search_got_fetch(struct sev_walk *w, sev_slice bytes)
 {
     struct sev_doc doc;
     struct sev_walk_frame *f = top(w);
-    if (SEV_REFUSE_IF(!sev_walk_fits(w, &w->role_info, bytes))) {
-        sev_walk_refuse(w, SEV_E_META_MISMATCH);
-        return;
-    }
-    sev_err e = sev_doc_open(&doc, bytes, w->config.profile, w->arena);
+    sev_err e = sev_walk_check_bytes(w, &w->role_info, bytes);
+    if (e == SEV_OK)
+        e = sev_doc_open(&doc, bytes, w->config.profile, w->arena);
     if (e == SEV_OK)
         e = sev_targets_parse(&doc, &f->targets);
     if (e == SEV_OK)

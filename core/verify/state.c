@@ -5,8 +5,9 @@
 
 sev_err sev_state_check(sev_slice state, struct sev_arena *arena)
 {
-    if (sev_json_check(state, sev_arena_scratch(arena), NULL, NULL) != SEV_OK)
-        return SEV_E_STORE;
+    sev_err e = sev_arena_want(sev_json_check(state, sev_arena_scratch(arena), NULL, NULL));
+    if (e != SEV_OK)
+        return e == SEV_E_MEMORY ? e : SEV_E_STORE;
     sev_json j = sev_json_at(state);
     return sev_json_peek(&j) == SEV_JSON_OBJECT ? SEV_OK : SEV_E_STORE;
 }

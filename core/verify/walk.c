@@ -27,6 +27,15 @@ bool sev_walk_refuse_numbers(struct sev_walk *w, sev_err e, int64_t expected, in
     return sev_walk_refuse(w, e);
 }
 
+bool sev_walk_cannot_tell(struct sev_walk *w, sev_err e)
+{
+    bool ours = e == SEV_E_MEMORY || e == SEV_E_CRYPTO;
+    if (!SEV_REFUSE_IF(ours))
+        return false;
+    sev_walk_refuse(w, e);
+    return true;
+}
+
 void sev_walk_about(struct sev_walk *w, sev_slice role)
 {
     size_t n = role.len < sizeof w->role - 1 ? role.len : sizeof w->role - 1;
@@ -116,34 +125,38 @@ static bool want_fetch(struct sev_walk *w, struct sev_want *out, const char *rol
 }
 
 /* aktualizr's servers hash the canonical text, whatever bytes they serve (contract 7.1). */
-static bool fits_canonical(struct sev_walk *w, const struct sev_hashes *hashes, sev_slice bytes)
+static sev_err check_canonical(struct sev_walk *w, const struct sev_hashes *hashes, sev_slice bytes)
 {
     size_t mark = w->arena->used;
-    size_t cap = sev_arena_free(w->arena) / 2;
+    size_t cap = sev_arena_free(w->arena) / 2; /* the other half sorts the members */
+    if (cap > 3 * bytes.len)
+        cap = 3 * bytes.len;
     uint8_t *copy = sev_arena_take(w->arena, cap);
-    sev_buf b = sev_buf_of(copy, copy != NULL ? cap : 0);
-    bool fit =
-        copy != NULL && sev_json_check(bytes, sev_arena_scratch(w->arena), NULL, NULL) == SEV_OK &&
-        sev_json_canonical(bytes, SEV_CANON_ASCII, sev_arena_scratch(w->arena), &b) == SEV_OK &&
-        sev_hashes_fit(hashes, sev_buf_slice(&b));
+    if (copy == NULL)
+        return SEV_E_MEMORY;
+    sev_buf b = sev_buf_of(copy, cap);
+    sev_err e =
+        sev_arena_want(sev_json_canonical(bytes, SEV_CANON_ASCII, sev_arena_scratch(w->arena), &b));
+    bool fit = e == SEV_OK && sev_hashes_fit(hashes, sev_buf_slice(&b));
     sev_arena_back(w->arena, mark);
-    return fit;
+    if (fit)
+        return SEV_OK;
+    return e == SEV_E_MEMORY ? e : SEV_E_META_MISMATCH;
 }
 
-bool sev_walk_fits(struct sev_walk *w, const struct sev_fileinfo *info, sev_slice bytes)
+sev_err sev_walk_check_bytes(struct sev_walk *w, const struct sev_fileinfo *info, sev_slice bytes)
 {
     bool exact = w->config.profile != SEV_PROFILE_AKTUALIZR;
     if (info->has_length) {
         bool length_fits =
             exact ? (int64_t)bytes.len == info->length : (int64_t)bytes.len <= info->length;
         if (SEV_REFUSE_IF(!length_fits))
-            return false;
+            return SEV_E_META_MISMATCH;
     }
-    if (!info->has_hashes)
-        return true;
-    bool fit =
-        sev_hashes_fit(&info->hashes, bytes) || (!exact && fits_canonical(w, &info->hashes, bytes));
-    return !SEV_REFUSE_IF(!fit);
+    if (!info->has_hashes || sev_hashes_fit(&info->hashes, bytes))
+        return SEV_OK;
+    sev_err e = exact ? SEV_E_META_MISMATCH : check_canonical(w, &info->hashes, bytes);
+    return SEV_REFUSE_IF(e != SEV_OK) ? e : SEV_OK;
 }
 
 bool sev_walk_expired(const struct sev_walk *w, const struct sev_common *common)
@@ -375,8 +388,13 @@ static bool want_forgotten(struct sev_walk *w, struct sev_want *out, bool forget
 static void forget(struct sev_walk *w, sev_slice bytes, int i, int next)
 {
     struct sev_doc doc;
+    sev_err e = SEV_E_ABSENT;
+    if (bytes.len != 0)
+        e = sev_doc_open(&doc, bytes, w->config.profile, w->arena);
+    if (sev_walk_cannot_tell(w, e))
+        return;
     memset(w->tag.forgotten[i], 0, SEV_SHA256_BYTES);
-    if (bytes.len != 0 && sev_doc_open(&doc, bytes, w->config.profile, w->arena) == SEV_OK)
+    if (e == SEV_OK)
         memcpy(w->tag.forgotten[i], doc.sha256, SEV_SHA256_BYTES);
     sev_arena_back(w->arena, w->mark);
     w->state = next;
@@ -448,9 +466,14 @@ static void got_timestamp_load(struct sev_walk *w, sev_slice bytes)
 {
     struct sev_doc doc;
     struct sev_timestamp t;
-    if (sev_doc_open(&doc, bytes, w->config.profile, w->arena) == SEV_OK &&
-        sev_timestamp_parse(&doc, &t) == SEV_OK && quorum(w, SEV_ROLE_TIMESTAMP, &doc) == SEV_OK &&
-        !is_forgotten(w, 0, &doc)) {
+    sev_err e = sev_doc_open(&doc, bytes, w->config.profile, w->arena);
+    if (e == SEV_OK)
+        e = sev_timestamp_parse(&doc, &t);
+    if (e == SEV_OK)
+        e = quorum(w, SEV_ROLE_TIMESTAMP, &doc);
+    if (sev_walk_cannot_tell(w, e))
+        return;
+    if (e == SEV_OK && !is_forgotten(w, 0, &doc)) {
         w->stored_timestamp = baseline_of(&doc, t.common.version);
         w->stored_timestamp_info = t.snapshot;
         w->stored_timestamp_expires = t.common.expires;
@@ -571,10 +594,14 @@ static void got_snapshot_load(struct sev_walk *w, sev_slice bytes)
 {
     struct sev_doc doc;
     struct sev_snapshot s;
-    bool good = sev_doc_open(&doc, bytes, w->config.profile, w->arena) == SEV_OK &&
-                sev_snapshot_parse(&doc, &s) == SEV_OK &&
-                quorum(w, SEV_ROLE_SNAPSHOT, &doc) == SEV_OK;
-    if (!good) {
+    sev_err e = sev_doc_open(&doc, bytes, w->config.profile, w->arena);
+    if (e == SEV_OK)
+        e = sev_snapshot_parse(&doc, &s);
+    if (e == SEV_OK)
+        e = quorum(w, SEV_ROLE_SNAPSHOT, &doc);
+    if (sev_walk_cannot_tell(w, e))
+        return;
+    if (e != SEV_OK) {
         sev_arena_back(w->arena, w->mark);
         w->state = STATE_SNAPSHOT_FETCH;
         return;
@@ -582,9 +609,12 @@ static void got_snapshot_load(struct sev_walk *w, sev_slice bytes)
     w->stored_snapshot_doc = doc;
     w->stored_snapshot = s;
     w->has_stored_snapshot = !is_forgotten(w, 1, &doc);
-    bool is_the_one =
-        s.common.version == w->snapshot_info.version && sev_walk_fits(w, &w->snapshot_info, bytes);
-    if (!is_the_one) {
+    e = s.common.version == w->snapshot_info.version
+            ? sev_walk_check_bytes(w, &w->snapshot_info, bytes)
+            : SEV_E_META_MISMATCH;
+    if (sev_walk_cannot_tell(w, e))
+        return;
+    if (e != SEV_OK) { /* it is not the one */
         w->state = STATE_SNAPSHOT_FETCH;
         return;
     }
@@ -645,12 +675,9 @@ static void got_snapshot_fetch(struct sev_walk *w, sev_slice bytes)
 {
     struct sev_doc doc;
     /* The bytes first: they are those that the timestamp announced, or nothing. REQ-VER-22 */
-    bool fits = w->config.partial || sev_walk_fits(w, &w->snapshot_info, bytes);
-    if (SEV_REFUSE_IF(!fits)) {
-        sev_walk_refuse(w, SEV_E_META_MISMATCH);
-        return;
-    }
-    sev_err e = sev_doc_open(&doc, bytes, w->config.profile, w->arena);
+    sev_err e = w->config.partial ? SEV_OK : sev_walk_check_bytes(w, &w->snapshot_info, bytes);
+    if (e == SEV_OK)
+        e = sev_doc_open(&doc, bytes, w->config.profile, w->arena);
     if (e == SEV_OK)
         e = sev_snapshot_parse(&doc, &w->snapshot);
     if (e == SEV_OK && !w->config.partial)
@@ -719,22 +746,25 @@ static void got_targets_load(struct sev_walk *w, sev_slice bytes)
     struct sev_doc doc;
     struct sev_targets t;
     w->state = STATE_TARGETS_FETCH;
-    if (sev_doc_open(&doc, bytes, w->config.profile, w->arena) != SEV_OK ||
-        sev_targets_parse(&doc, &t) != SEV_OK) {
+    sev_err e = sev_doc_open(&doc, bytes, w->config.profile, w->arena);
+    if (e == SEV_OK)
+        e = sev_targets_parse(&doc, &t);
+    if (e == SEV_OK)
+        e = quorum(w, SEV_ROLE_TARGETS, &doc);
+    if (e == SEV_OK) {
+        w->stored_targets = baseline_of(&doc, t.common.version);
+        w->stored_targets.present = !is_forgotten(w, 2, &doc);
+        bool announced = !w->config.partial && t.common.version == w->targets_info.version;
+        e = announced ? sev_walk_check_bytes(w, &w->targets_info, bytes) : SEV_E_META_MISMATCH;
+    }
+    if (sev_walk_cannot_tell(w, e))
+        return;
+    if (e != SEV_OK) {
+        /* Not the one; or listed, but signed by keys that are gone: asked for once more. P-b */
         sev_arena_back(w->arena, w->mark);
         return;
     }
-    bool is_signed = quorum(w, SEV_ROLE_TARGETS, &doc) == SEV_OK;
-    w->stored_targets = baseline_of(&doc, t.common.version);
-    w->stored_targets.present = is_signed && !is_forgotten(w, 2, &doc);
-    bool is_the_one = !w->config.partial && t.common.version == w->targets_info.version &&
-                      sev_walk_fits(w, &w->targets_info, bytes);
-    if (!is_the_one || !is_signed) {
-        /* Listed but signed by keys that are gone: asked for once more. P-b */
-        sev_arena_back(w->arena, w->mark);
-        return;
-    }
-    sev_err e = judge_targets(w, &doc, &t, true);
+    e = judge_targets(w, &doc, &t, true);
     if (e != SEV_OK) {
         sev_walk_refuse(w, e);
         return;
@@ -768,12 +798,9 @@ static void got_targets_store(struct sev_walk *w, sev_slice nothing)
 static void got_targets_fetch(struct sev_walk *w, sev_slice bytes)
 {
     struct sev_doc doc;
-    bool fits = w->config.partial || sev_walk_fits(w, &w->targets_info, bytes);
-    if (SEV_REFUSE_IF(!fits)) {
-        sev_walk_refuse(w, SEV_E_META_MISMATCH);
-        return;
-    }
-    sev_err e = sev_doc_open(&doc, bytes, w->config.profile, w->arena);
+    sev_err e = w->config.partial ? SEV_OK : sev_walk_check_bytes(w, &w->targets_info, bytes);
+    if (e == SEV_OK)
+        e = sev_doc_open(&doc, bytes, w->config.profile, w->arena);
     if (e == SEV_OK)
         e = sev_targets_parse(&doc, &w->targets);
     if (e == SEV_OK)

@@ -44,6 +44,9 @@ bool sev_walk_refuse(struct sev_walk *w, sev_err e);
 /** As above, with the two numbers that tell a person why. */
 bool sev_walk_refuse_numbers(struct sev_walk *w, sev_err e, int64_t expected, int64_t actual);
 void sev_walk_about(struct sev_walk *w, sev_slice role);
+/** Want of memory says nothing of a stored file: whoever then took it for a bad one would forget a
+ *  floor. True: it was that, and the walk has ended. */
+bool sev_walk_cannot_tell(struct sev_walk *w, sev_err e);
 
 /** Ask for bytes, into the arena. */
 bool sev_walk_want_bytes(struct sev_walk *w, struct sev_want *out, sev_want_kind kind, size_t max);
@@ -54,8 +57,10 @@ void sev_walk_file_of(const struct sev_walk *w, sev_slice role, char out[SEV_FIL
 void sev_walk_url_of(const struct sev_walk *w, sev_slice role, int64_t version,
                      char out[SEV_FILE_URL_MAX + 1]);
 
-/** Are these the bytes that `info` announces, as far as it says? */
-bool sev_walk_fits(struct sev_walk *w, const struct sev_fileinfo *info, sev_slice bytes);
+/** Are these the bytes that `info` announces, as far as it says?
+ *  @retval SEV_E_META_MISMATCH  no
+ *  @retval SEV_E_MEMORY         too little to find out (profile aktualizr) */
+sev_err sev_walk_check_bytes(struct sev_walk *w, const struct sev_fileinfo *info, sev_slice bytes);
 /** Versions never fall, and a version never says two things. ALG-3.3 ALG-6.4 ATK-14 */
 sev_err sev_walk_check_floor(const struct sev_baseline *stored, int64_t version,
                              const struct sev_doc *doc);

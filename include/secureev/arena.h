@@ -41,6 +41,13 @@ static inline void sev_arena_back(struct sev_arena *a, size_t mark)
     a->used = mark;
 }
 
+/** What a JSON function that was lent sev_arena_scratch() says when that was too little: want of
+ *  memory is ours and no fault of the document, which was bounded before. */
+static inline sev_err sev_arena_want(sev_err e)
+{
+    return e == SEV_E_JSON_LIMIT ? SEV_E_MEMORY : e;
+}
+
 /** All that is left, for sorting: used between two calls only, nothing is taken. */
 static inline struct sev_json_scratch sev_arena_scratch(struct sev_arena *a)
 {

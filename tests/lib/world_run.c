@@ -10,6 +10,29 @@
 
 static uint8_t arena_memory[(size_t)48 << 20];
 
+/* Behind the arena that a test grants, nothing may be touched: seen under AddressSanitizer. */
+#ifdef __SANITIZE_ADDRESS__
+#define HAS_ASAN 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define HAS_ASAN 1
+#endif
+#endif
+#ifdef HAS_ASAN
+#include <sanitizer/asan_interface.h>
+#else
+#define __asan_poison_memory_region(p, n) ((void)(p), (void)(n))
+#define __asan_unpoison_memory_region(p, n) ((void)(p), (void)(n))
+#endif
+
+static struct sev_arena grant(size_t bytes)
+{
+    size_t guard = sizeof arena_memory - bytes < 4096 ? sizeof arena_memory - bytes : 4096;
+    __asan_unpoison_memory_region(arena_memory, sizeof arena_memory);
+    __asan_poison_memory_region(arena_memory + bytes, guard);
+    return sev_arena_of(arena_memory, bytes);
+}
+
 /* What was fetched in this cycle: what is stored must be among it. */
 static struct world_stored fetched[4096];
 static int fetched_count;
@@ -344,7 +367,7 @@ static void begin_run(struct world *w)
 
 const struct world_result *world_cycle(struct world *w)
 {
-    struct sev_arena arena = sev_arena_of(arena_memory, w->arena_bytes);
+    struct sev_arena arena = grant(w->arena_bytes);
     struct sev_map map;
     static uint32_t map_room[16384];
     struct sev_arena map_arena = sev_arena_of(map_room, sizeof map_room);
@@ -397,7 +420,7 @@ static void drive_walk(struct world *w, int repository)
 
 sev_err world_walk(struct world *w, int repository, const char *image, const char *hardware_id)
 {
-    struct sev_arena arena = sev_arena_of(arena_memory, w->arena_bytes);
+    struct sev_arena arena = grant(w->arena_bytes);
     struct sev_walk_config config = {.profile = w->profile,
                                      .director = repository == DIRECTOR,
                                      .partial = w->mode == SEV_MODE_PARTIAL,
