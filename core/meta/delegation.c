@@ -171,7 +171,7 @@ bool sev_delegation_covers(const struct sev_delegation *d, sev_slice name, sev_s
                     (d->hash_prefixes.len != 0 && any_prefix_matches(d->hash_prefixes, name));
     if (SEV_REFUSE_IF(!for_path))
         return false;
-    /* Absent: any hardware; an empty list: none. REQ-MET-20 REQ-VER-40 */
+    /* Absent: any hardware; an empty list: none. REQ-MET-20 REQ-VER-40 REQ-ATK-17 */
     bool for_hardware = !d->has_hardware_ids || hardware_id.len == 0 ||
                         sev_strings_contain(d->hardware_ids, hardware_id);
     return !SEV_REFUSE_IF(!for_hardware);

@@ -251,14 +251,14 @@ static sev_err check_entries(const struct sev_doc *doc)
 sev_err sev_quorum_check(struct sev_crypto *crypto, const struct sev_role *role,
                          const struct sev_doc *doc, uint32_t *out_count)
 {
-    /* ALG-0.1: a threshold of zero is satisfied by anybody. */
+    /* REQ-ALG-0.1: a threshold of zero is satisfied by anybody. */
     if (SEV_REFUSE_IF(role->threshold < 1))
         return SEV_E_THRESHOLD;
     sev_err e = check_entries(doc);
     if (e != SEV_OK)
         return e;
     /* Remember keys, not signatures or ids: otherwise one stolen key listed twice would satisfy
-     * a threshold of two. REQ-VER-12 REQ-A11 */
+     * a threshold of two. REQ-VER-12 REQ-ATK-10 REQ-A11 */
     struct key_set counted = {.count = 0};
     sev_err lacking = SEV_E_SIGNATURE;
     sev_json j = sev_json_at(doc->signatures);

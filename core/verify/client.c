@@ -1,5 +1,5 @@
 /* client - one update cycle, in order: who we are, the Director, the others, agreement, images.
- * SPDX-License-Identifier: MIT */
+ * REQ-ALG-1 REQ-ALG-9 REQ-ALG-10 SPDX-License-Identifier: MIT */
 #include "secureev/client.h"
 
 #include "base/check.h"
@@ -261,6 +261,7 @@ static bool step_search(struct sev_client *c, struct sev_client_want *out)
     return false;
 }
 
+/* REQ-VER-06 REQ-VER-10 */
 static bool step_verdict(struct sev_client *c, struct sev_client_want *out)
 {
     (void)out;
@@ -332,7 +333,7 @@ sev_err sev_client_image_data(struct sev_client *c, sev_slice bytes)
     if (c->state != STATE_IMAGE)
         return SEV_E_BUG;
     int64_t length = c->images[c->next_image].target.length;
-    /* Not one byte more than was signed. REQ-ECU-14 REQ-H15 REQ-H18 */
+    /* Not one byte more than was signed. REQ-ECU-14 REQ-ATK-08 REQ-H15 REQ-H18 */
     if (SEV_REFUSE_IF((int64_t)bytes.len > length - c->received)) {
         c->waiting = false;
         refuse(c, SEV_E_TOO_LONG);
@@ -420,6 +421,9 @@ void sev_client_init(struct sev_client *c, const struct sev_client_config *confi
     if (n != 0)
         memcpy(c->vehicle, config->vehicle.ptr, n);
     c->vehicle_len = (uint32_t)n;
+    /* No time is not a time at which nothing has expired. REQ-VER-02 REQ-TIM-03 */
+    if (SEV_REFUSE_IF(config->now <= 0))
+        refuse(c, SEV_E_NO_TIME);
     if (config->ecu_count == 0 || config->ecu_count > SEV_ECUS_MAX ||
         config->vehicle.len > sizeof c->vehicle)
         refuse(c, SEV_E_CONFIG);

@@ -14,7 +14,7 @@ static bool is_native(const struct sev_client *c)
 
 /* Every Director file names the vehicle that it was made for; checked before versions, which of
  * another vehicle's file mean nothing here, and before anything is stored.
- * REQ-MET-08 REQ-MET-32 REQ-H07 ATK-13 */
+ * REQ-MET-08 REQ-MET-32 REQ-H07 REQ-ATK-13 */
 sev_err sev_plan_before_version(void *context, enum sev_top_role role, const struct sev_doc *doc,
                                 const struct sev_common *common)
 {
@@ -120,7 +120,7 @@ static sev_err check_ecus(const struct sev_client *c, const struct sev_targets *
         if (SEV_REFUSE_IF(!sev_json_str_eq_slice(hardware_id, own))) /* REQ-ECU-19 REQ-H12 */
             return SEV_E_WRONG_HARDWARE;
         bool named = match == NULL || sev_strings_contain(match->hardware_ids, own);
-        if (SEV_REFUSE_IF(!named)) /* ALG-1 10.3 */
+        if (SEV_REFUSE_IF(!named)) /* ALG-1 10.3 REQ-ATK-16 */
             return SEV_E_WRONG_HARDWARE;
     }
     if (j.err != SEV_OK)
@@ -131,7 +131,7 @@ static sev_err check_ecus(const struct sev_client *c, const struct sev_targets *
 }
 
 /* Plaintext that is described but not encrypted for anybody, or encryption of nothing known:
- * either way somebody took one half away. DESIGN 4, REQ-H13 */
+ * either way somebody took one half away. DESIGN 4, REQ-H13 REQ-MET-13 REQ-MET-14 */
 static sev_err check_pairing(const struct sev_target *target, const struct sev_match *match,
                              bool has_bundle)
 {
@@ -451,7 +451,7 @@ static void about(struct sev_client *c, uint32_t bits, uint32_t image)
 }
 
 /* After all have been asked. A regulator that has not spoken is no attack, but only if nobody
- * contradicts; one bad image stops the whole bundle. DESIGN 3.1, REQ-PRI-15, REQ-A31 */
+ * contradicts; one bad image stops the whole bundle. DESIGN 3.1, REQ-PRI-15 REQ-ATK-05 REQ-A31 */
 sev_err sev_plan_verdict(struct sev_client *c)
 {
     uint32_t regulator = 0;

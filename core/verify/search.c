@@ -1,4 +1,4 @@
-/* search - find an image's entry through the delegations of one repository. ALG-7, ALG-8.
+/* search - find an image's entry through the delegations of one repository. REQ-ALG-7 REQ-ALG-8
  * Top down, in listed order, every role verified by the keys of the delegator on this very path.
  * The path is a bounded stack of frames, not recursion. SPDX-License-Identifier: MIT */
 #include "base/check.h"
@@ -122,7 +122,7 @@ static void leave(struct sev_walk *w, const struct sev_listing *listing)
 }
 
 /* ALG-8: roles that list the same image form a group; groups below the minimum fall; of those
- * left, the one with the earliest role wins. */
+ * left, the one with the earliest role wins. REQ-MET-24 */
 static const struct sev_listing *agreement(const struct sev_walk_frame *f)
 {
     const struct sev_delegation *d = &f->delegation;
@@ -338,7 +338,8 @@ static const struct sev_role *keys_of_top(const struct sev_walk *w)
     return &parent->delegation.roles[parent->next_role - 1].role;
 }
 
-/* By the keys of the delegator on this path, each time: verified once is not verified for ever. */
+/* By the keys of the delegator on this path, each time: verified once is not verified for ever.
+ * REQ-VER-30 */
 static sev_err judge_role(struct sev_walk *w, const struct sev_doc *doc,
                           const struct sev_targets *t)
 {

@@ -161,7 +161,7 @@ sev_err sev_walk_check_bytes(struct sev_walk *w, const struct sev_fileinfo *info
 
 bool sev_walk_expired(const struct sev_walk *w, const struct sev_common *common)
 {
-    return w->config.now >= common->expires; /* REQ-VER-20: now == expires is expired */
+    return w->config.now >= common->expires; /* REQ-VER-20 REQ-ATK-04: now == expires is expired */
 }
 
 static struct sev_baseline baseline_of(const struct sev_doc *doc, int64_t version)
@@ -294,6 +294,7 @@ static void got_tag_first(struct sev_walk *w, sev_slice nothing)
     w->state = STATE_ROOT_FETCH;
 }
 
+/* By its versioned name and bounded: REQ-VER-11 REQ-ALG-2 */
 static bool want_root_fetch(struct sev_walk *w, struct sev_want *out)
 {
     sev_walk_about(w, SEV_LIT("root"));
@@ -313,7 +314,7 @@ static void got_root_fetch(struct sev_walk *w, sev_slice bytes)
         sev_walk_refuse(w, e);
         return;
     }
-    /* Exactly N+1. REQ-VER-13 */
+    /* Exactly N+1, each step of the chain. REQ-VER-13 REQ-VER-14 */
     if (SEV_REFUSE_IF(next.common.version != w->root.common.version + 1)) {
         sev_walk_refuse_numbers(w, SEV_E_ROOT_VERSION, w->root.common.version + 1,
                                 next.common.version);
@@ -375,7 +376,7 @@ static bool judge_root(struct sev_walk *w, struct sev_want *out)
 
 /* Fast-forward recovery: what keys that are gone have signed sets no floor any more. Only what
  * those keys signed, or a rotation would open a window for rollback. The file itself stays until
- * a good one takes its place. REQ-VER-16, P-c */
+ * a good one takes its place. REQ-VER-16 REQ-ATK-11, P-c */
 static bool want_forgotten(struct sev_walk *w, struct sev_want *out, bool forget, const char *file,
                            size_t max, int next)
 {
@@ -489,6 +490,7 @@ static void no_timestamp(struct sev_walk *w, sev_slice nothing)
     w->state = STATE_TIMESTAMP_FETCH;
 }
 
+/* By its fixed name and bounded: REQ-VER-17 */
 static bool want_timestamp_fetch(struct sev_walk *w, struct sev_want *out)
 {
     return want_fetch(w, out, "timestamp", -1, SEV_TIMESTAMP_BYTES_MAX);
@@ -501,6 +503,7 @@ static bool is_old_news(const struct sev_walk *w, int64_t version)
            version == w->stored_timestamp.version;
 }
 
+/* REQ-VER-19 REQ-VER-20; who signed was seen to: REQ-VER-18. REQ-ALG-3 */
 static sev_err judge_timestamp(struct sev_walk *w, const struct sev_doc *doc,
                                const struct sev_timestamp *t)
 {
@@ -618,7 +621,7 @@ static void got_snapshot_load(struct sev_walk *w, sev_slice bytes)
         w->state = STATE_SNAPSHOT_FETCH;
         return;
     }
-    /* Used without a request, but only while it is still good. P-a, P-b */
+    /* Used without a request, but only while it is still good. REQ-VER-03 REQ-VER-05 P-a, P-b */
     if (SEV_REFUSE_IF(sev_walk_expired(w, &s.common))) {
         sev_walk_refuse(w, SEV_E_EXPIRED);
         return;
@@ -639,6 +642,7 @@ static size_t announced(const struct sev_fileinfo *info, size_t max)
     return info->has_length && info->length < (int64_t)max ? (size_t)info->length : max;
 }
 
+/* As long as the timestamp says at most: REQ-VER-21 */
 static bool want_snapshot_fetch(struct sev_walk *w, struct sev_want *out)
 {
     sev_walk_about(w, SEV_LIT("snapshot"));
@@ -646,6 +650,7 @@ static bool want_snapshot_fetch(struct sev_walk *w, struct sev_want *out)
                       announced(&w->snapshot_info, SEV_SNAPSHOT_BYTES_MAX));
 }
 
+/* REQ-VER-23 REQ-VER-24 REQ-VER-25 REQ-VER-26 REQ-VER-27 REQ-ALG-4 */
 static sev_err judge_snapshot(struct sev_walk *w, const struct sev_doc *doc,
                               const struct sev_snapshot *s)
 {
@@ -713,7 +718,8 @@ static bool want_targets_load(struct sev_walk *w, struct sev_want *out)
     return want_load(w, out, "targets.json", targets_max(w));
 }
 
-/* Everything that a targets file has to satisfy but for its floor, which a stored one sets. */
+/* Everything that a targets file has to satisfy but for its floor, which a stored one sets.
+ * REQ-VER-29 REQ-VER-30 REQ-VER-31 REQ-VER-32 REQ-ALG-6 */
 static sev_err judge_targets(struct sev_walk *w, const struct sev_doc *doc,
                              const struct sev_targets *t, bool stored)
 {
@@ -782,6 +788,7 @@ static void no_targets(struct sev_walk *w, sev_slice nothing)
     w->state = STATE_TARGETS_FETCH;
 }
 
+/* REQ-VER-28 */
 static bool want_targets_fetch(struct sev_walk *w, struct sev_want *out)
 {
     return want_fetch(w, out, "targets", w->targets_info.version,
@@ -894,7 +901,7 @@ void sev_walk_failed(struct sev_walk *w, sev_err why)
     w->dest = NULL;
     /* Only "absent" ends the root chain for certain. When a transfer fails the walk goes on under
      * the root that it has, since whoever can make it fail could as well say "absent"; the expiry
-     * of that root bounds it. ALG-2.1 */
+     * of that root bounds it. ALG-2.1 REQ-ATK-02 */
     if (w->state == STATE_ROOT_FETCH && sev_err_class(why) == SEV_CLASS_RETRY) {
         w->root_fetch = why;
         w->state = STATE_ROOT_DONE;

@@ -495,6 +495,21 @@ TEST(client__configuration_that_cannot_be__config)
     WORLD_ACCEPTED(w);
 }
 
+/* REQ-VER-02 REQ-TIM-03 */
+TEST(ver_02__no_time__freeze_and_nothing_asked)
+{
+    struct world *w = world_accepted();
+    struct world_store before = w->store;
+    w->time = 0;
+    world_publish(w);
+    CHECK_ERR(world_cycle(w)->err, SEV_E_NO_TIME);
+    CHECK_EQ(sev_err_attack(SEV_E_NO_TIME), SEV_ATTACK_FREEZE);
+    CHECK_EQ(w->result.requests, 0);
+    CHECK(world_store_eq(&before, &w->store));
+    w->time = WORLD_TIME;
+    WORLD_ACCEPTED(w);
+}
+
 TEST(client__image_bytes_when_none_were_asked_for__bug)
 {
     struct world *w = world_accepted();
