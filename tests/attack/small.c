@@ -447,3 +447,91 @@ TEST(small__key_id_that_is_not_its_hash__refused)
     world_publish(w);
     CHECK_ERR(read_file(SEV_SMALL_ROOT, file_of(w, DIRECTOR, "root"), 64), SEV_E_KEY_ID);
 }
+
+/* REQ-A11 */
+TEST(small__one_key_id_signs_twice__refused)
+{
+    struct world *w = begin();
+    struct world_role *t = world_role(w, DIRECTOR, "targets");
+    t->sign_again = true;
+    world_sign_also(t, t->keys.ids[0]);
+    world_sign_also(t, t->keys.ids[0]);
+    targets_refused(w, SEV_E_DUPLICATE_SIGNATURE);
+}
+
+static void root_refused(struct world *w, sev_err reason)
+{
+    struct sev_small_trust before = trust;
+    struct world_role *root = world_role(w, DIRECTOR, "root");
+    world_sign_also(root, root->keys.ids[0]);
+    root->sign_again = true;
+    world_publish(w);
+    CHECK_ERR(read_file(SEV_SMALL_ROOT, file_of(w, DIRECTOR, "root"), 64), reason);
+    CHECK(memcmp(&before, &trust, sizeof trust) == 0);
+}
+
+TEST(small__key_in_a_root_that_is_no_p256_key__refused)
+{
+    struct world *w = begin();
+    world_edit_all(w, DIRECTOR, "root", "BEGIN PUBLIC KEY", "BEGIN PUBLIC KEX");
+    root_refused(w, SEV_E_KEY);
+}
+
+TEST(small__more_keys_in_a_root_than_are_kept__refused)
+{
+    struct world *w = begin();
+    struct world_role *root = world_role(w, DIRECTOR, "root");
+    world_key first = root->keys.ids[0];
+    root->keys = world_new_keys(w, SEV_SMALL_KEYS_MAX, 1);
+    root->keys.ids[0] = first;
+    root_refused(w, SEV_E_JSON_LIMIT);
+}
+
+TEST(small__threshold_in_a_root_that_cannot_be__refused)
+{
+    static const int64_t bad[] = {0, -1, 2, SEV_SMALL_KEYS_MAX + 1, 257, SEV_JSON_INT_MAX};
+    for (int i = 0; i < 6; i++) {
+        struct world *w = begin();
+        world_role(w, DIRECTOR, "targets")->keys.threshold = bad[i];
+        root_refused(w, SEV_E_THRESHOLD);
+    }
+}
+
+/* The own entry, one thing missing or wrong. */
+static void entry_refused(const char *find, const char *replace, sev_err reason)
+{
+    struct world *w = begin();
+    w->now.image_count = 1;
+    w->now.bundle = NULL;
+    world_edit(w, DIRECTOR, "targets", find, replace);
+    targets_refused(w, reason);
+}
+
+TEST(small__own_entry_incomplete__refused)
+{
+    entry_refused("\"length\":", "\"lengths\":", SEV_E_MALFORMED);
+    entry_refused("\"sha256\":", "\"sha257\":", SEV_E_MALFORMED);
+    entry_refused("\"match\":", "\"mismatch\":", SEV_E_DISAGREE);
+    entry_refused("\"releaseCounter\":", "\"releaseCount\":", SEV_E_DISAGREE);
+}
+
+TEST(small__own_entry_with_a_name_that_is_not_clean_or_too_long__refused)
+{
+    entry_refused("\"acme/brake-2.bin\":", "\"acme/../brake-2.bin\":", SEV_E_BAD_NAME);
+    entry_refused("\"acme/brake-2.bin\":", world_text("\"acme/%0*d\":", SEV_SMALL_NAME_MAX, 0),
+                  SEV_E_BAD_NAME);
+}
+
+/* match names our hardware, the Director's entry another. REQ-H12 */
+TEST(small__director_names_other_hardware_for_this_ecu__refused)
+{
+    entry_refused("{\"ecu-1\":{\"hardwareId\":\"hw-brake\"}}",
+                  "{\"ecu-1\":{\"hardwareId\":\"hw-brakes\"}}", SEV_E_WRONG_HARDWARE);
+}
+
+TEST(small__targets_without_expiry_or_version__refused)
+{
+    entry_refused("\"expires\":", "\"expired\":", SEV_E_MALFORMED);
+    entry_refused("},\"version\":7}", "},\"version\":0}", SEV_E_MALFORMED);
+    entry_refused("},\"version\":7}", "}}", SEV_E_MALFORMED);
+}
