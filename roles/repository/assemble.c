@@ -62,12 +62,10 @@ static sev_err parse(sev_slice file, struct detached *out)
     return SEV_OK;
 }
 
-static struct sev_repo_doc *doc_of(struct sev_repository *r, const char *sha256)
+/* Documents may have the same bytes: two roles that list nothing, made at one time. */
+static bool is_of(const struct sev_repo_doc *d, const struct detached *sig)
 {
-    for (uint32_t i = 0; i < r->doc_count; i++)
-        if (r->docs[i]->staged.version != 0 && strcmp(r->docs[i]->staged.sha256, sha256) == 0)
-            return r->docs[i];
-    return NULL;
+    return d->staged.version != 0 && strcmp(d->staged.sha256, sig->sha256) == 0;
 }
 
 static bool may_sign(const struct sev_repo_required *required, const char *keyid)
@@ -120,45 +118,79 @@ sev_err sev_repo_add_signature(struct sev_repository *r, struct sev_repo_doc *d,
     return e;
 }
 
-static sev_err take_one(struct sev_repository *r, sev_slice file, size_t number)
+static sev_err take_for(struct sev_repository *r, struct sev_repo_doc *d,
+                        const struct detached *sig)
 {
     struct sev_repo_required required;
-    struct detached sig;
-    sev_err e = parse(file, &sig);
-    if (e != SEV_OK)
-        return sev_repo_fail(r->note, e, "file %zu is not a signature file", number);
-    struct sev_repo_doc *d = doc_of(r, sig.sha256);
-    if (d == NULL)
-        return sev_repo_fail(r->note, SEV_E_META_MISMATCH,
-                             "file %zu: the signed bytes (sha256 %.12s...) are not staged here",
-                             number, sig.sha256);
     if (d->staged.releasing)
         return sev_repo_fail(r->note, SEV_E_CONFLICT, "role %.128s is being published", d->role);
-    e = sev_repo_required(r, d->profile, d->role, false, &required);
-    if (e != SEV_OK)
-        return e;
     /* What is complete may be listed already, by length and digest: more would change it. */
     if (d->staged.sealed)
         return SEV_OK;
-    return sev_repo_add_signature(r, d, &required, sig.keyid, sev_slice_of(sig.sig, sig.sig_len));
+    sev_err e = sev_repo_required(r, d->profile, d->role, false, &required);
+    if (e != SEV_OK)
+        return e;
+    return sev_repo_add_signature(r, d, &required, sig->keyid,
+                                  sev_slice_of(sig->sig, sig->sig_len));
+}
+
+/* For every document of these bytes whose role has the key; none is a refusal. */
+static sev_err take_one(struct sev_repository *r, sev_slice file, size_t number)
+{
+    struct detached sig;
+    uint32_t matching = 0, taken = 0;
+    if (parse(file, &sig) != SEV_OK)
+        return sev_repo_fail(r->note, SEV_E_MALFORMED, "file %zu is not a signature file", number);
+    for (uint32_t i = 0; i < r->doc_count; i++) {
+        if (!is_of(r->docs[i], &sig))
+            continue;
+        sev_err e = take_for(r, r->docs[i], &sig);
+        if (e != SEV_OK && e != SEV_E_KEY)
+            return e;
+        matching++;
+        taken += e == SEV_OK;
+    }
+    if (matching == 0)
+        return sev_repo_fail(r->note, SEV_E_META_MISMATCH,
+                             "file %zu: the signed bytes (sha256 %.12s...) are not staged here",
+                             number, sig.sha256);
+    return taken != 0 ? SEV_OK : SEV_E_KEY;
+}
+
+/* Is a document of these bytes complete? Says which is not. */
+static sev_err any_complete(struct sev_repository *r, const struct detached *sig, bool *out)
+{
+    *out = false;
+    for (uint32_t i = 0; !*out && i < r->doc_count; i++) {
+        const struct sev_repo_doc *d = r->docs[i];
+        struct sev_repo_required required;
+        if (!is_of(d, sig))
+            continue;
+        sev_err e = sev_repo_required(r, d->profile, d->role, false, &required);
+        if (e != SEV_OK)
+            return e;
+        *out = sev_repo_complete(d, &required);
+        if (!*out)
+            (void)sev_repo_fail(
+                r->note, SEV_E_SIGNATURE, "%s %.128s version %lld has too few signatures",
+                sev_repo_profile_name(d->profile), d->role, (long long)d->staged.version);
+    }
+    return SEV_OK;
 }
 
 /* Every file that got a signature has enough now? */
 static sev_err check_thresholds(struct sev_repository *r, const sev_slice *files, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
-        struct sev_repo_required required;
         struct detached sig;
+        bool complete = false;
         if (parse(files[i], &sig) != SEV_OK)
             return SEV_E_BUG;
-        const struct sev_repo_doc *d = doc_of(r, sig.sha256);
-        sev_err e = sev_repo_required(r, d->profile, d->role, false, &required);
+        sev_err e = any_complete(r, &sig, &complete);
         if (e != SEV_OK)
             return e;
-        if (!sev_repo_complete(d, &required))
-            return sev_repo_fail(
-                r->note, SEV_E_SIGNATURE, "%s %.128s version %lld has too few signatures",
-                sev_repo_profile_name(d->profile), d->role, (long long)d->staged.version);
+        if (!complete)
+            return SEV_E_SIGNATURE;
     }
     return SEV_OK;
 }

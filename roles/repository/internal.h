@@ -126,6 +126,7 @@ struct sev_repo_doc {
         bool releasing;
         bool sealed;    /* in memory: was complete before this ceremony */
         sev_slice body; /* of the document, when it is in memory */
+        bool on_disk;   /* in memory: the bytes to be signed lie in staged/ */
         uint32_t sig_count;
         struct sev_repo_sig sigs[SEV_SIGS_MAX];
     } staged;
@@ -269,7 +270,10 @@ size_t sev_repo_bytes_max(const struct sev_repository *r, const char *role);
 bool sev_repo_is_online(const struct sev_repository *r, const char *role);
 /** Does this profile of this repository have a file of that role at all? */
 bool sev_repo_has_doc(const struct sev_repository *r, int profile, const char *role);
-sev_err sev_repo_stage(struct sev_repository *r, sev_time now, bool aging, bool refresh);
+/** Decide, in memory. */
+sev_err sev_repo_stage_plan(struct sev_repository *r, sev_time now, bool aging, bool refresh);
+/** Write the bytes to be signed that are not on disk yet. */
+sev_err sev_repo_stage_write(struct sev_repository *r);
 /** Remove staged files of what is not on its way any more. */
 sev_err sev_repo_sweep(struct sev_repository *r);
 
@@ -301,9 +305,8 @@ struct sev_repo_view {
     struct sev_arena arena;
     struct sev_walk *walk;
 };
-#define SEV_REPO_ARENA_BYTES                                                                       \
-    (96u << 20) /* two snapshots, targets, the deepest path; touched as used */
-sev_err sev_repo_view_open(struct sev_repo_view *v);
+/** `bytes`: of all metadata there is; 0: as much as clients ever read. */
+sev_err sev_repo_view_open(struct sev_repo_view *v, uint64_t bytes);
 void sev_repo_view_close(struct sev_repo_view *v);
 /** In memory: trust this root. */
 sev_err sev_repo_view_keep(struct sev_repo_view *v, const char *name, sev_slice bytes);

@@ -156,7 +156,10 @@ static sev_err walk(struct lint *l)
     char path[SEV_FS_PATH_MAX];
     struct sev_bytes root = {0};
     l->view = (struct sev_repo_view){.fs = l->fs, .pool = &l->pool, .folder = l->config->folder};
-    sev_err e = sev_repo_view_open(&l->view);
+    uint64_t bytes = 1;
+    for (uint32_t i = 0; i < l->public.count; i++)
+        bytes += l->public.files[i].bytes.len;
+    sev_err e = sev_repo_view_open(&l->view, bytes);
     if (e == SEV_OK)
         e = sev_path_join(l->config->folder, "1.root.json", path);
     if (e != SEV_OK)

@@ -159,6 +159,14 @@ static sev_err trusted_root(struct publishing *p, int profile, sev_slice *out)
     return d != NULL ? sev_repo_staged_bytes(p->r, d, out) : SEV_E_NOT_FOUND;
 }
 
+static uint64_t metadata_bytes(const struct publishing *p)
+{
+    uint64_t bytes = 65536; /* signatures */
+    for (uint32_t i = 0; i < p->r->doc_count; i++)
+        bytes += (uint64_t)p->r->docs[i]->published.length + p->r->docs[i]->staged.body.len;
+    return bytes;
+}
+
 /* Whatever a client would refuse is not published. */
 static sev_err look(struct publishing *p, int profile)
 {
@@ -181,7 +189,7 @@ static sev_err look(struct publishing *p, int profile)
         e = trusted_root(p, profile, &root);
     v.folder = folder;
     if (e == SEV_OK)
-        e = sev_repo_view_open(&v);
+        e = sev_repo_view_open(&v, metadata_bytes(p));
     if (e == SEV_OK)
         e = sev_repo_view_keep(&v, "root.json", root);
     if (e == SEV_OK) {
@@ -348,13 +356,33 @@ static sev_err prepare(struct publishing *p)
 {
     bool progress = true;
     for (int round = 0; progress && round < ROUNDS_MAX; round++) {
-        sev_err e = sev_repo_stage(p->r, p->now, false, p->how == SEV_PUBLISH_REFRESH);
+        sev_err e = sev_repo_stage_plan(p->r, p->now, false, p->how == SEV_PUBLISH_REFRESH);
         if (e == SEV_OK)
             e = sign_online(p, &progress);
         if (e != SEV_OK)
             return e;
     }
     return SEV_OK;
+}
+
+static sev_err judge(struct publishing *p, uint32_t *out_count)
+{
+    sev_err e = check_all(p, out_count);
+    if (e == SEV_OK && *out_count == 0)
+        return check_published(p->r);
+    for (int i = 0; e == SEV_OK && i < PROFILES; i++)
+        if (p->r->profiles[i].on)
+            e = look(p, i);
+    return e;
+}
+
+/* What cannot be published yet stays staged, with the signatures that it has. */
+static sev_err keep_staged(struct sev_repository *r)
+{
+    sev_err e = sev_repo_save(r);
+    if (e == SEV_OK)
+        e = sev_repo_stage_write(r);
+    return e == SEV_OK ? sev_repo_sweep(r) : e;
 }
 
 sev_err sev_repository_publish(struct sev_repository *r, sev_time now,
@@ -367,21 +395,18 @@ sev_err sev_repository_publish(struct sev_repository *r, sev_time now,
     sev_err e = finish(r, &any);
     if (e == SEV_OK)
         e = prepare(&p);
-    if (e == SEV_OK)
-        e = check_all(&p, &count);
-    if (e == SEV_OK && count == 0)
-        e = check_published(r);
     if (e != SEV_OK)
         return e;
-    if (count == 0)
-        return tidy(r);
-    for (int i = 0; e == SEV_OK && i < PROFILES; i++)
-        if (r->profiles[i].on)
-            e = look(&p, i);
+    e = judge(&p, &count);
+    if (e != SEV_OK || count == 0) {
+        sev_err kept = keep_staged(r);
+        return e != SEV_OK ? e : kept != SEV_OK ? kept : tidy(r);
+    }
+    e = sev_repo_stage_write(r);
     for (uint32_t i = 0; e == SEV_OK && i < r->doc_count; i++)
         r->docs[i]->staged.releasing = takes_part(&p, r->docs[i]);
     if (e == SEV_OK)
-        e = sev_repo_save(r); /* here it is decided */
+        e = sev_repo_save(r); /* claimed, signed, durable: here it is decided */
     if (e == SEV_OK)
         e = finish(r, &any);
     return e == SEV_OK ? tidy(r) : e;

@@ -92,7 +92,7 @@ sev_err sev_repo_find_in_source(struct sev_repository *r, const struct sev_repos
     if (e == SEV_OK)
         e = trust_first(r, from, store);
     if (e == SEV_OK)
-        e = sev_repo_view_open(&v);
+        e = sev_repo_view_open(&v, 0);
     if (e == SEV_OK) {
         e = sev_repo_view_refresh(&v, &config);
         if (e == SEV_OK)

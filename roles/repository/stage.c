@@ -86,48 +86,54 @@ size_t sev_repo_bytes_max(const struct sev_repository *r, const char *role)
 
 /* ------------------------------------------------------------------- staging */
 
-static sev_err remember(struct staging *s, struct sev_repo_doc *d, sev_slice body,
-                        sev_slice message)
-{
-    struct sev_tbs tbs;
-    sev_err e = sev_tbs_check(s->r->fs, message, &tbs, s->r->note); /* before it is claimed */
-    if (e == SEV_OK)
-        e = sev_repo_grow(&s->r->pool, (void **)&s->writes, s->count, &s->cap, sizeof *s->writes);
-    if (e == SEV_OK) {
-        s->writes[s->count++] = (struct write){d, message};
-        d->staged.body = body;
-    }
-    return e;
-}
-
 static void drop_staged(struct sev_repo_doc *d)
 {
     memset(&d->staged, 0, sizeof d->staged);
 }
 
-/* The same bytes again: a crash came between the claim and the file. */
-static sev_err write_again(struct staging *s, struct sev_repo_making *m, struct sev_repo_doc *d)
+/* The body, and whether clients would read what it makes. */
+static sev_err make(struct staging *s, struct sev_repo_making *m, sev_slice *out_body,
+                    char out_sha256[HEX_CHARS + 1])
 {
-    char digest[HEX_CHARS + 1];
-    sev_slice body, message;
-    m->version = d->staged.version;
-    m->expires = d->staged.expires;
-    sev_err e = sev_repo_body(m, &body);
+    struct sev_tbs tbs;
+    sev_slice message;
+    sev_err e = sev_repo_body(m, out_body);
     if (e == SEV_OK)
-        e = sev_repo_message(s->r, m->profile, body, &message);
+        e = sev_repo_message(s->r, m->profile, *out_body, &message);
     if (e != SEV_OK)
         return e;
-    sev_repo_digest(message, digest);
+    if (out_body->len > sev_repo_bytes_max(s->r, m->role))
+        return sev_repo_fail(s->r->note, SEV_E_TOO_LONG,
+                             "the file of role %.128s would have %zu bytes: no client reads it",
+                             m->role, out_body->len);
+    sev_repo_digest(message, out_sha256);
+    return sev_tbs_check(s->r->fs, message, &tbs, s->r->note);
+}
+
+/* The same bytes again, in case that a crash came between the claim and the file. */
+static sev_err make_again(struct staging *s, struct sev_repo_making *m, struct sev_repo_doc *d)
+{
+    char digest[HEX_CHARS + 1];
+    sev_slice body;
+    if (d->staged.body.len != 0)
+        return SEV_OK;
+    m->version = d->staged.version;
+    m->expires = d->staged.expires;
+    sev_err e = make(s, m, &body, digest);
+    if (e != SEV_OK)
+        return e;
     if (strcmp(digest, d->staged.sha256) == 0)
-        return remember(s, d, body, message);
-    drop_staged(d); /* a newer program writes it otherwise: a version of its own */
+        d->staged.body = body;
+    else
+        drop_staged(d); /* a newer program writes it otherwise: a version of its own */
     return SEV_OK;
 }
 
 static sev_err take_version(struct staging *s, struct sev_repo_making *m, struct sev_repo_doc *d,
                             uint32_t days, const char *content)
 {
-    sev_slice body, message;
+    char digest[HEX_CHARS + 1];
+    sev_slice body;
     /* A root must be the successor of the published one, so its version may be offered again: the
      * two offers have other bytes and need the same people. All others never reuse a version. */
     bool root = strcmp(d->role, "root") == 0;
@@ -138,23 +144,18 @@ static sev_err take_version(struct staging *s, struct sev_repo_making *m, struct
                              d->role);
     m->version = version;
     m->expires = s->now + (sev_time)days * DAY;
-    sev_err e = sev_repo_body(m, &body);
-    if (e == SEV_OK)
-        e = sev_repo_message(s->r, m->profile, body, &message);
+    sev_err e = make(s, m, &body, digest);
     if (e != SEV_OK)
         return e;
-    if (body.len > sev_repo_bytes_max(s->r, d->role))
-        return sev_repo_fail(s->r->note, SEV_E_TOO_LONG,
-                             "the file of role %.128s would have %zu bytes: no client accepts it",
-                             d->role, body.len);
     drop_staged(d);
     d->staged.version = version;
     d->staged.expires = m->expires;
-    sev_repo_digest(message, d->staged.sha256);
+    d->staged.body = body;
+    memcpy(d->staged.sha256, digest, sizeof digest);
     memcpy(d->staged.content, content, HEX_CHARS + 1);
     if (d->claimed < version)
         d->claimed = version;
-    return remember(s, d, body, message);
+    return SEV_OK;
 }
 
 static sev_err stage_one(struct staging *s, struct sev_repo_making *m, uint32_t days)
@@ -176,8 +177,11 @@ static sev_err stage_one(struct staging *s, struct sev_repo_making *m, uint32_t 
     if (d->staged.version != 0) {
         bool same = strcmp(d->staged.content, content) == 0;
         bool usable = may_age ? !is_aging(s, d->staged.expires, days) : d->staged.expires > s->now;
-        if (same && usable)
-            return write_again(s, m, d);
+        if (same && usable) {
+            e = make_again(s, m, d);
+            if (e != SEV_OK || d->staged.version != 0)
+                return e;
+        }
     }
     bool same = d->published.version != 0 && strcmp(d->published.content, content) == 0;
     if (s->refresh && !same && strcmp(m->role, "targets") == 0)
@@ -402,29 +406,44 @@ static sev_err stage_profile(struct staging *s, int profile)
     return e == SEV_OK ? stage_timestamp(s, profile) : e;
 }
 
-static sev_err write_one(struct staging *s, const struct write *w)
+static sev_err write_one(struct sev_repository *r, struct sev_repo_doc *d)
 {
     char path[SEV_FS_PATH_MAX];
-    sev_slice there;
+    sev_slice message, there;
     struct sev_bytes summary = {0};
-    sev_err e = sev_repo_staged_path(s->r, w->d, ".tbs", path);
+    sev_err e = sev_repo_staged_message(r, d, &message);
+    if (e == SEV_OK)
+        e = sev_repo_staged_path(r, d, ".tbs", path);
     if (e != SEV_OK)
         return e;
-    e = sev_repo_read_file(s->r, path, SEV_TARGETS_BYTES_MAX, &there);
-    if (e == SEV_OK && sev_slice_eq(there, w->message))
+    e = sev_repo_read_file(r, path, SEV_TARGETS_BYTES_MAX, &there);
+    if (e == SEV_OK && sev_slice_eq(there, message)) {
+        d->staged.on_disk = true;
         return SEV_OK;
+    }
     if (e != SEV_OK && e != SEV_E_NOT_FOUND)
         return e;
-    e = sev_tbs_describe(s->r->fs, w->message, &summary);
-    if (e != SEV_OK)
-        return e;
-    e = sev_repo_fail_fs(s->r, sev_file_replace(s->r->fs, path, w->message, 0644));
-    if (e == SEV_OK)
-        e = sev_repo_staged_path(s->r, w->d, ".txt", path);
-    if (e == SEV_OK)
-        e = sev_repo_fail_fs(s->r,
-                             sev_file_replace(s->r->fs, path, sev_bytes_slice(&summary), 0644));
-    sev_bytes_free(s->r->fs, &summary);
+    e = sev_repo_fail_fs(r, sev_file_replace(r->fs, path, message, 0644));
+    if (e == SEV_OK && !sev_repo_is_online(r, d->role)) { /* people read it */
+        e = sev_tbs_describe(r->fs, message, &summary);
+        if (e == SEV_OK)
+            e = sev_repo_staged_path(r, d, ".txt", path);
+        if (e == SEV_OK)
+            e = sev_repo_fail_fs(r, sev_file_replace(r->fs, path, sev_bytes_slice(&summary), 0644));
+        sev_bytes_free(r->fs, &summary);
+    }
+    d->staged.on_disk = e == SEV_OK;
+    return e;
+}
+
+sev_err sev_repo_stage_write(struct sev_repository *r)
+{
+    sev_err e = SEV_OK;
+    for (uint32_t i = 0; e == SEV_OK && i < r->doc_count; i++) {
+        struct sev_repo_doc *d = r->docs[i];
+        if (d->staged.version != 0 && d->staged.body.len != 0 && !d->staged.on_disk)
+            e = write_one(r, d);
+    }
     return e;
 }
 
@@ -464,19 +483,14 @@ sev_err sev_repo_sweep(struct sev_repository *r)
     return e;
 }
 
-/* Versions are claimed durably before anybody is shown the bytes. DESIGN 2 */
-sev_err sev_repo_stage(struct sev_repository *r, sev_time now, bool aging, bool refresh)
+sev_err sev_repo_stage_plan(struct sev_repository *r, sev_time now, bool aging, bool refresh)
 {
     struct staging s = {.r = r, .now = now, .aging = aging, .refresh = refresh};
     sev_err e = SEV_OK;
     for (int p = 0; e == SEV_OK && p < PROFILES; p++)
         if (r->profiles[p].on)
             e = stage_profile(&s, p);
-    if (e == SEV_OK)
-        e = sev_repo_save(r);
-    for (uint32_t i = 0; e == SEV_OK && i < s.count; i++)
-        e = write_one(&s, &s.writes[i]);
-    return e == SEV_OK ? sev_repo_sweep(r) : e;
+    return e;
 }
 
 sev_err sev_repository_stage(struct sev_repository *r, sev_time now, bool aging)
@@ -485,7 +499,12 @@ sev_err sev_repository_stage(struct sev_repository *r, sev_time now, bool aging)
         if (r->docs[i]->staged.releasing)
             return sev_repo_fail(r->note, SEV_E_CONFLICT,
                                  "a publication was interrupted: finish it with publish");
-    return sev_repo_stage(r, now, aging, false);
+    sev_err e = sev_repo_stage_plan(r, now, aging, false);
+    if (e == SEV_OK)
+        e = sev_repo_save(r); /* claimed durably, before anybody is shown the bytes. DESIGN 2 */
+    if (e == SEV_OK)
+        e = sev_repo_stage_write(r);
+    return e == SEV_OK ? sev_repo_sweep(r) : e;
 }
 
 bool sev_repository_staged_at(struct sev_repository *r, size_t index,

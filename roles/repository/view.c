@@ -2,15 +2,21 @@
  * SPDX-License-Identifier: MIT */
 #include "internal.h"
 
-sev_err sev_repo_view_open(struct sev_repo_view *v)
+/* Two snapshots, targets, the deepest path of delegations; what is out of order is copied. */
+#define ARENA_BYTES_MAX (96u << 20)
+#define ARENA_BYTES_LEAST (1u << 20)
+
+sev_err sev_repo_view_open(struct sev_repo_view *v, uint64_t bytes)
 {
+    uint64_t wanted = bytes * 6 + ARENA_BYTES_LEAST;
+    size_t cap = bytes == 0 || wanted > ARENA_BYTES_MAX ? ARENA_BYTES_MAX : (size_t)wanted;
     v->walk = sev_repo_take(v->pool, sizeof *v->walk);
     if (v->walk == NULL)
         return SEV_E_MEMORY;
-    v->memory.ptr = v->fs->realloc(v->fs->self, NULL, SEV_REPO_ARENA_BYTES);
+    v->memory.ptr = v->fs->realloc(v->fs->self, NULL, cap);
     if (v->memory.ptr == NULL)
         return SEV_E_MEMORY;
-    v->memory.len = SEV_REPO_ARENA_BYTES;
+    v->memory.len = cap;
     v->arena = sev_arena_of(v->memory.ptr, v->memory.len);
     return SEV_OK;
 }
