@@ -449,11 +449,27 @@ static sev_err check_floor(const struct sev_small_floor *floor, int64_t version,
     return SEV_REFUSE_IF(other) ? SEV_E_EQUIVOCATION : SEV_OK;
 }
 
-static bool same_keys(const struct sev_small_root *a, const struct sev_small_root *b)
+static bool may_sign_targets(const struct sev_small_root *r, const uint8_t point[64])
 {
-    return a->targets.threshold == b->targets.threshold && a->targets.keys == b->targets.keys &&
-           a->key_count == b->key_count &&
-           memcmp(a->keys, b->keys, a->key_count * sizeof a->keys[0]) == 0;
+    for (uint8_t i = 0; i < r->key_count; i++)
+        if ((r->targets.keys >> i & 1u) != 0 && memcmp(r->keys[i].point, point, 64) == 0)
+            return true;
+    return false;
+}
+
+static bool all_may_sign(const struct sev_small_root *of, const struct sev_small_root *under)
+{
+    for (uint8_t i = 0; i < of->key_count; i++)
+        if ((of->targets.keys >> i & 1u) != 0 && !may_sign_targets(under, of->keys[i].point))
+            return false;
+    return true;
+}
+
+/* Is the targets role what it was? Other keys of the root are no reason to forget what it signed:
+ * that would open a window for rollback at every rotation. */
+static bool same_targets_role(const struct sev_small_root *a, const struct sev_small_root *b)
+{
+    return a->targets.threshold == b->targets.threshold && all_may_sign(a, b) && all_may_sign(b, a);
 }
 
 static uint8_t bits(uint8_t set)
@@ -498,7 +514,7 @@ static sev_err end_root(struct sev_small *s, const uint8_t digest[SEV_SHA256_BYT
         return SEV_E_SIGNATURE;
     if (SEV_REFUSE_IF(s->version != old->version + 1)) /* REQ-VER-13 */
         return SEV_E_ROOT_VERSION;
-    bool keep_floor = same_keys(old, next); /* P-c */
+    bool keep_floor = same_targets_role(old, next); /* P-c */
     carry_over(s, trust);
     trust->root = *next;
     if (!keep_floor)

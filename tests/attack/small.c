@@ -424,8 +424,18 @@ TEST(small__new_targets_key__clears_the_floor_and_nothing_else_does)
     struct world *w = begin();
     CHECK_OK(targets(w));
     int64_t floor = trust.targets.version;
+    sev_slice old = world_keep(file_of(w, DIRECTOR, "targets"));
+    world_role(w, DIRECTOR, "targets")->sign_again = true;
+    CHECK_OK(targets(w));
+    /* Another root key, another timestamp key: the targets key is as good as it was. */
     rotate_root(w);
     CHECK_OK(read_file(SEV_SMALL_ROOT, file_of(w, DIRECTOR, "root"), 64));
+    world_role(w, DIRECTOR, "timestamp")->keys = world_new_keys(w, 1, 1);
+    world_role(w, DIRECTOR, "root")->sign_again = true;
+    world_publish(w);
+    CHECK_OK(read_file(SEV_SMALL_ROOT, file_of(w, DIRECTOR, "root"), 64));
+    CHECK_EQ(trust.targets.version, floor + 1);
+    CHECK_ERR(read_file(SEV_SMALL_TARGETS, old, 64), SEV_E_VERSION_ROLLBACK);
     w = begin();
     CHECK_OK(targets(w));
     world_role(w, DIRECTOR, "targets")->keys = world_new_keys(w, 1, 1);
