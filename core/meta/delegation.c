@@ -2,6 +2,9 @@
 #include "base/check.h"
 #include "secureev/meta.h"
 
+/* What file systems take as a name, less what is put around a role's: version, keys, ".json". */
+#define ENCODED_NAME_MAX 200
+
 /* A role's name becomes a file's name; the four top-level names would replace those files. */
 static bool role_name_is_clean(sev_json_str name, sev_profile profile)
 {
@@ -9,6 +12,11 @@ static bool role_name_is_clean(sev_json_str name, sev_profile profile)
     uint8_t plain[SEV_ROLE_NAME_BYTES_MAX];
     sev_buf b = sev_buf_of(plain, sizeof plain);
     if (name.raw.len == 0 || sev_json_str_copy(name, &b) != SEV_OK)
+        return false;
+    uint8_t encoded[ENCODED_NAME_MAX];
+    sev_buf e = sev_buf_of(encoded, sizeof encoded);
+    sev_percent_encode(sev_buf_slice(&b), false, &e);
+    if (e.overflow)
         return false;
     for (size_t i = 0; i < sizeof reserved / sizeof reserved[0]; i++)
         if (sev_json_str_is(name, reserved[i]))

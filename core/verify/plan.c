@@ -193,6 +193,8 @@ static uint32_t times_grouped(sev_slice groups, sev_json_str serial)
  * that somebody left out. */
 static sev_err check_bundle(sev_slice bundle, const struct sev_targets *t)
 {
+    if (SEV_REFUSE_IF(bundle.len != 0 && bundle.ptr[0] != '{'))
+        return SEV_E_BUNDLE;
     sev_slice groups = sev_json_get(bundle, "groups");
     sev_json j = sev_json_at(groups);
     if (groups.len == 0)

@@ -100,6 +100,13 @@ TEST(atk_05__groups_name_an_ecu_twice__mix_and_match)
     groups("[[\"ecu-1\",\"ecu-1\",\"ecu-2\"]]", SEV_E_BUNDLE);
 }
 
+TEST(atk_05__the_bundle_is_no_object__mix_and_match)
+{
+    struct world *w = world_accepted();
+    w->now.bundle = "7";
+    WORLD_REFUSED(w, BUNDLE, MIX_AND_MATCH, "director", "targets");
+}
+
 TEST(atk_05__groups_are_ill_formed__malformed)
 {
     groups("{}", SEV_E_MALFORMED);

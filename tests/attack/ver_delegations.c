@@ -761,6 +761,22 @@ TEST(part_5_16__role_name_that_is_not_clean__bad_name)
     }
 }
 
+/* Percent-encoded it would be longer than a file system takes: every cycle would fail. */
+TEST(part_5_16__role_name_too_long_for_a_file__bad_name)
+{
+    struct world *w = forest();
+    char name[2 * 34 + 1] = "";
+    for (int i = 0; i < 34; i++)
+        memcpy(name + 2 * i, "\xc3\xa9", 3);
+    grow(w, "targets", world_text("%s", name));
+    SEARCH_ENDS(w, BAD_NAME, "targets");
+    w = forest();
+    name[2 * 33] = '\0';
+    grow(w, "targets", world_text("%s", name));
+    lists(w, world_text("%s", name), F, '1');
+    FOUND_IN(w, world_text("%s", name), 1);
+}
+
 TEST(part_5_16__role_name_too_long__bad_name)
 {
     struct world *w = forest();
