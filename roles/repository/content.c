@@ -24,7 +24,7 @@ sev_err sev_repo_check_id(struct sev_repository *r, const char *what, const char
     return SEV_OK;
 }
 
-static sev_err check_texts(struct sev_repository *r, const char *what, struct sev_texts texts)
+sev_err sev_repo_check_texts(struct sev_repository *r, const char *what, struct sev_texts texts)
 {
     sev_err e = SEV_OK;
     for (size_t i = 0; e == SEV_OK && i < texts.count; i++) {
@@ -170,11 +170,11 @@ static sev_err check_image(struct sev_repository *r, const struct sev_repository
         return sev_repo_fail(r->note, SEV_E_CONFIG, "images are added to an images repository");
     sev_err e = sev_repo_check_name(r, i->name);
     if (e == SEV_OK)
-        e = check_texts(r, "hardware id", i->hardware_ids);
+        e = sev_repo_check_texts(r, "hardware id", i->hardware_ids);
     if (e == SEV_OK)
-        e = check_texts(r, "depends", i->depends);
+        e = sev_repo_check_texts(r, "depends", i->depends);
     if (e == SEV_OK)
-        e = check_texts(r, "conflicts", i->conflicts);
+        e = sev_repo_check_texts(r, "conflicts", i->conflicts);
     if (e == SEV_OK)
         e = sev_repo_check_id(r, "version", i->version);
     if (e == SEV_OK && i->format != NULL)
@@ -227,180 +227,4 @@ sev_err sev_repository_remove_image(struct sev_repository *r, const char *name, 
         return sev_repo_fail(r->note, SEV_E_NOT_FOUND, "no role lists %.300s", name);
     (void)sev_repo_drop_entry(found, sev_repo_slice(name));
     return SEV_OK;
-}
-
-/* ------------------------------------------------------------------ Director */
-
-struct assigned {
-    const struct sev_repository_assignment *a;
-    const struct sev_repo_found *found;
-};
-
-/* Serials in the order of their names. */
-static size_t next_serial(struct sev_texts serials, const char *last)
-{
-    size_t best = serials.count;
-    for (size_t i = 0; i < serials.count; i++) {
-        bool after = last == NULL || strcmp(serials.items[i], last) > 0;
-        if (after && (best == serials.count || strcmp(serials.items[i], serials.items[best]) < 0))
-            best = i;
-    }
-    return best;
-}
-
-static void put_assigned(sev_json_writer *w, const void *context)
-{
-    const struct assigned *s = context;
-    const char *last = NULL;
-    sev_json_w_object(w);
-    sev_json_w_name(w, SEV_LIT("custom"));
-    sev_json_w_object(w);
-    sev_json_w_name(w, SEV_LIT("ecuIdentifiers"));
-    sev_json_w_object(w);
-    for (size_t n = 0; n < s->a->serials.count; n++) {
-        size_t i = next_serial(s->a->serials, last);
-        last = s->a->serials.items[i];
-        sev_json_w_name(w, sev_repo_slice(last));
-        sev_json_w_object(w);
-        sev_json_w_string_member(w, "hardwareId", sev_repo_slice(s->a->hardware_ids.items[i]));
-        sev_json_w_object_end(w);
-    }
-    sev_json_w_object_end(w);
-    if (s->a->encryption.len != 0) {
-        sev_json_w_name(w, SEV_LIT("encryption"));
-        sev_json_w_raw(w, s->a->encryption);
-    }
-    sev_json_w_name(w, SEV_LIT("match"));
-    sev_json_w_raw(w, s->found->match);
-    sev_json_w_object_end(w);
-    sev_json_w_name(w, SEV_LIT("hashes"));
-    sev_repo_put_hashes(w, &s->found->hashes);
-    sev_json_w_integer_member(w, "length", s->found->length);
-    sev_json_w_object_end(w);
-}
-
-/* An ECU gets one image: what it had before gives way. */
-static sev_err unassign(struct sev_repository *r, struct sev_repo_file *f, const char *serial,
-                        const char *but)
-{
-    for (uint32_t i = 0; i < f->entry_count; i++) {
-        struct sev_repo_entry *entry = &f->entries[i];
-        sev_slice ecus = sev_json_get(sev_json_get(entry->value, "custom"), "ecuIdentifiers");
-        if (sev_slice_eq(entry->name, sev_repo_slice(but)) || sev_json_get(ecus, serial).len == 0)
-            continue;
-        uint32_t count = 0;
-        sev_json j = sev_json_at(ecus);
-        sev_json_str name;
-        sev_json_object(&j);
-        while (sev_json_member(&j, &name)) {
-            sev_json_skip(&j, NULL);
-            count++;
-        }
-        if (count != 1)
-            return sev_repo_fail(r->note, SEV_E_DUPLICATE_ECU,
-                                 "ECU %.64s shares %.*s with others: remove or assign that first",
-                                 serial, (int)entry->name.len, (const char *)entry->name.ptr);
-        (void)sev_repo_drop_entry(f, entry->name);
-        i--;
-    }
-    return SEV_OK;
-}
-
-static sev_err check_hardware(struct sev_repository *r, const struct sev_repo_found *found,
-                              const struct sev_repository_assignment *a)
-{
-    for (size_t i = 0; i < a->hardware_ids.count; i++)
-        if (!sev_strings_contain(found->hardware_ids, sev_repo_slice(a->hardware_ids.items[i])))
-            return sev_repo_fail(r->note, SEV_E_WRONG_HARDWARE,
-                                 "%.200s is not for hardware %.128s of ECU %.64s", a->name,
-                                 a->hardware_ids.items[i], a->serials.items[i]);
-    /* One side without the other is a downgrade. REQ-H13 */
-    if (found->encrypted != (a->encryption.len != 0))
-        return sev_repo_fail(r->note, SEV_E_DOWNGRADE, "%.200s is %sencrypted, the assignment is%s",
-                             a->name, found->encrypted ? "" : "not ",
-                             a->encryption.len != 0 ? "" : " not");
-    return SEV_OK;
-}
-
-sev_err sev_repository_assign(struct sev_repository *r, const struct sev_repository_source *from,
-                              const struct sev_repository_assignment *a)
-{
-    struct sev_repo_found found;
-    struct assigned s = {a, &found};
-    struct sev_repo_file *f = r->files[0];
-    if (r->kind != SEV_REPOSITORY_DIRECTOR)
-        return sev_repo_fail(r->note, SEV_E_CONFIG, "a Director assigns, %s does not",
-                             sev_repository_kind_name(r->kind));
-    sev_err e = sev_repo_check_name(r, a->name);
-    if (e == SEV_OK)
-        e = check_texts(r, "ECU", a->serials);
-    if (e != SEV_OK)
-        return e;
-    if (a->serials.count == 0 || a->serials.count != a->hardware_ids.count)
-        return sev_repo_fail(r->note, SEV_E_USAGE, "name at least one ECU and its hardware id");
-    e = sev_repo_find_in_source(r, from, a->name, &found);
-    if (e == SEV_OK)
-        e = check_hardware(r, &found, a);
-    for (size_t i = 0; e == SEV_OK && i < a->serials.count; i++)
-        e = unassign(r, f, a->serials.items[i], a->name);
-    return e == SEV_OK ? sev_repo_put_new(r, f, a->name, put_assigned, &s) : e;
-}
-
-struct custom {
-    const struct sev_repository_bundle *b;
-    sev_slice correlation_id; /* JSON, or empty */
-};
-
-/* "A,B" as an array. */
-static void put_group(sev_json_writer *w, const char *group)
-{
-    sev_json_w_array(w);
-    while (*group != '\0') {
-        size_t n = strcspn(group, ",");
-        sev_json_w_string(w, sev_slice_of(group, n));
-        group += n + (group[n] == ',');
-    }
-    sev_json_w_array_end(w);
-}
-
-static void put_bundle(sev_json_writer *w, const void *context)
-{
-    const struct custom *c = context;
-    sev_json_w_object(w);
-    if (c->b->id != NULL) {
-        sev_json_w_name(w, SEV_LIT("bundle"));
-        sev_json_w_object(w);
-        if (c->b->groups.count != 0) {
-            sev_json_w_name(w, SEV_LIT("groups"));
-            sev_json_w_array(w);
-            for (size_t i = 0; i < c->b->groups.count; i++)
-                put_group(w, c->b->groups.items[i]);
-            sev_json_w_array_end(w);
-        }
-        sev_json_w_string_member(w, "id", sev_repo_slice(c->b->id));
-        sev_json_w_integer_member(w, "version", c->b->version);
-        sev_json_w_object_end(w);
-    }
-    if (c->b->correlation_id != NULL)
-        sev_json_w_string_member(w, "correlationId", sev_repo_slice(c->b->correlation_id));
-    else if (c->correlation_id.len != 0) {
-        sev_json_w_name(w, SEV_LIT("correlationId"));
-        sev_json_w_raw(w, c->correlation_id);
-    }
-    sev_json_w_object_end(w);
-}
-
-sev_err sev_repository_set_bundle(struct sev_repository *r, const struct sev_repository_bundle *b)
-{
-    struct custom c = {b, sev_json_get(r->files[0]->custom, "correlationId")};
-    sev_err e = SEV_OK;
-    if (r->kind != SEV_REPOSITORY_DIRECTOR)
-        return sev_repo_fail(r->note, SEV_E_CONFIG, "only a Director's files have bundles");
-    if (b->id != NULL)
-        e = sev_repo_check_id(r, "bundle", b->id);
-    if (e == SEV_OK && b->correlation_id != NULL)
-        e = sev_repo_check_id(r, "correlation id", b->correlation_id);
-    for (size_t i = 0; e == SEV_OK && i < b->groups.count; i++)
-        e = sev_repo_check_id(r, "group", b->groups.items[i]);
-    return e == SEV_OK ? sev_repo_json(&r->pool, put_bundle, &c, &r->files[0]->custom) : e;
 }

@@ -159,7 +159,8 @@ sev_repo_fail(struct sev_repository_note *note, sev_err e, const char *format, .
 /** For a function of fs.h that failed. */
 sev_err sev_repo_fail_fs(struct sev_repository *r, sev_err e);
 
-/* state.c */
+/* state_read.c, state_write.c */
+#define SEV_REPO_FORMAT 1
 sev_err sev_repo_state_parse(struct sev_repository *r, sev_slice bytes);
 sev_err sev_repo_state_emit(struct sev_repository *r, sev_slice *out);
 
@@ -347,9 +348,15 @@ sev_err sev_repo_find_in_source(struct sev_repository *r, const struct sev_repos
 /* content.c */
 sev_err sev_repo_check_name(struct sev_repository *r, const char *name);
 sev_err sev_repo_check_id(struct sev_repository *r, const char *what, const char *id);
+sev_err sev_repo_check_texts(struct sev_repository *r, const char *what, struct sev_texts texts);
 bool sev_repo_is_trusted_with(const struct sev_repository *r, const char *role, sev_slice name);
 /** Emit an entry and list it. */
 sev_err sev_repo_put_new(struct sev_repository *r, struct sev_repo_file *f, const char *name,
                          sev_repo_emit *emit, const void *context);
+
+/* director.c */
+/** What a vehicle refuses in a Director's file as a whole. */
+sev_err sev_repo_check_director(struct sev_repository_note *note, sev_slice targets,
+                                sev_slice bundle);
 
 #endif

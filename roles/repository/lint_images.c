@@ -47,17 +47,10 @@ static sev_err for_each(struct lint *l, const struct sev_public *p, bool report,
 static void check_director(struct lint *l, const struct sev_public_file *f, const char *name,
                            const struct sev_target *t, const struct sev_match *match)
 {
-    bool encrypted = t->encryption.len != 0;
-    bool described = match != NULL && match->plaintext.len != 0;
     if (t->hardware_ids.len != 0)
         sev_lint_say(l, true, "malformed", f->role, name, "a Director's entry has hardwareIds");
     if (t->ecu_identifiers.len <= 2) /* REQ-MET-12 */
         sev_lint_say(l, true, "malformed", f->role, name, "is assigned to no ECU");
-    if (match != NULL && encrypted != described) /* REQ-H13 */
-        sev_lint_say(l, true, "plaintext_downgrade", f->role, name,
-                     "encryption is announced on one side only");
-    if (encrypted && sev_json_get(f->common.custom, "bundle").len == 0)
-        sev_lint_say(l, true, "bundle_mixed", f->role, name, "encrypted, and no bundle");
     sev_json j = sev_json_at(t->ecu_identifiers);
     sev_json_str serial;
     sev_json_object(&j);
@@ -196,42 +189,25 @@ static sev_err check_entry(struct lint *l, const struct sev_public_file *f, cons
     return check_files(l, f, name, t);
 }
 
-/* One ECU, one image. REQ-VER-34 */
-static sev_err check_serials(struct lint *l, const struct sev_public_file *f, const char *name,
-                             const struct sev_target *t)
+static void check_director_files(struct lint *l)
 {
-    sev_json j = sev_json_at(t->ecu_identifiers);
-    sev_json_str serial, other;
-    if (t->ecu_identifiers.len == 0 || l->config->kind != SEV_REPOSITORY_DIRECTOR)
-        return SEV_OK;
-    sev_json_object(&j);
-    while (sev_json_member(&j, &serial)) {
-        sev_json_skip(&j, NULL);
-        sev_json k = sev_json_at(f->targets.targets);
-        sev_json_object(&k);
-        uint32_t named = 0;
-        while (sev_json_member(&k, &other)) {
-            sev_slice value = SEV_EMPTY;
-            sev_json_skip(&k, &value);
-            sev_json i = sev_json_at(sev_json_get(sev_json_get(value, "custom"), "ecuIdentifiers"));
-            sev_json_str s;
-            sev_json_object(&i);
-            while (sev_json_member(&i, &s)) {
-                sev_json_skip(&i, NULL);
-                named += i.err == SEV_OK && sev_json_str_eq(s, serial);
-            }
-        }
-        if (named > 1)
-            sev_lint_say(l, true, "duplicate_ecu", f->role, name, "ECU %.*s has %u images",
-                         (int)serial.raw.len, (const char *)serial.raw.ptr, named);
+    struct sev_repository_note note = {""};
+    for (uint32_t i = 0; i < l->public.count; i++) {
+        const struct sev_public_file *f = &l->public.files[i];
+        if (f->err != SEV_OK || f->targets.targets.len == 0)
+            continue;
+        sev_err e = sev_repo_check_director(&note, f->targets.targets,
+                                            sev_json_get(f->common.custom, "bundle"));
+        if (e != SEV_OK)
+            sev_lint_say(l, true, sev_err_id(e), f->role, f->name, "%s", note.text);
     }
-    return SEV_OK;
 }
 
 sev_err sev_lint_images(struct lint *l)
 {
-    sev_err e = for_each(l, &l->public, true, check_entry);
-    return e == SEV_OK ? for_each(l, &l->public, false, check_serials) : e;
+    if (l->config->kind == SEV_REPOSITORY_DIRECTOR && sev_lint_native(l))
+        check_director_files(l);
+    return for_each(l, &l->public, true, check_entry);
 }
 
 /* ----------------------------------------------------------------- searches */

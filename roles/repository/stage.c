@@ -1,21 +1,10 @@
 /* stage - decide which files change, claim their versions, write the bytes to be signed.
  * SPDX-License-Identifier: MIT */
-#include "internal.h"
+#include "stage.h"
 
 #include <stdio.h>
 
 #define STAGED_FILES_MAX 4096u
-
-struct staging {
-    struct sev_repository *r;
-    sev_time now;
-    bool aging, refresh;
-    uint32_t count, cap;
-    struct write {
-        struct sev_repo_doc *d;
-        sev_slice message;
-    } * writes;
-};
 
 /* Roles whose keys lie on the server: nobody carries files for them. DESIGN 2 */
 bool sev_repo_is_online(const struct sev_repository *r, const char *role)
@@ -107,7 +96,12 @@ static sev_err make(struct staging *s, struct sev_repo_making *m, sev_slice *out
                              "the file of role %.128s would have %zu bytes: no client reads it",
                              m->role, out_body->len);
     sev_repo_digest(message, out_sha256);
-    return sev_tbs_check(s->r->fs, message, &tbs, s->r->note);
+    bool assigns = s->r->kind == SEV_REPOSITORY_DIRECTOR && m->file != NULL &&
+                   m->profile == SEV_PROFILE_NATIVE;
+    if (assigns)
+        e = sev_repo_check_director(s->r->note, sev_json_get(*out_body, "targets"),
+                                    sev_json_get(m->file->custom, "bundle"));
+    return e == SEV_OK ? sev_tbs_check(s->r->fs, message, &tbs, s->r->note) : e;
 }
 
 /* The same bytes again, in case that a crash came between the claim and the file. */
@@ -158,7 +152,7 @@ static sev_err take_version(struct staging *s, struct sev_repo_making *m, struct
     return SEV_OK;
 }
 
-static sev_err stage_one(struct staging *s, struct sev_repo_making *m, uint32_t days)
+sev_err sev_repo_stage_one(struct staging *s, struct sev_repo_making *m, uint32_t days)
 {
     struct sev_repo_required *required = sev_repo_take(&s->r->pool, sizeof *required);
     struct sev_repo_doc *d = NULL;
@@ -193,164 +187,6 @@ static sev_err stage_one(struct staging *s, struct sev_repo_making *m, uint32_t 
     return take_version(s, m, d, days, content);
 }
 
-/* ---------------------------------------------------------- snapshot's entries */
-
-/* What the snapshot says of a role: of the file that is complete and on its way, or of the public
- * one. SEV_E_NOT_FOUND: neither. */
-static sev_err list_one(struct staging *s, int profile, const struct sev_repo_file *f,
-                        struct sev_repo_listed *out)
-{
-    struct sev_repo_doc *d = sev_repo_find_doc(s->r, profile, f->name);
-    if (d == NULL)
-        return SEV_E_NOT_FOUND;
-    bool staged = d->staged.version != 0 && f->retired == 0 &&
-                  (!s->refresh || sev_repo_is_online(s->r, f->name));
-    if (!staged) {
-        *out = (struct sev_repo_listed){d->role, d->published.version, d->published.length,
-                                        d->published.sha256};
-        return d->published.version != 0 ? SEV_OK : SEV_E_NOT_FOUND;
-    }
-    sev_slice bytes;
-    char digest[HEX_CHARS + 1];
-    sev_err e = sev_repo_staged_bytes(s->r, d, &bytes);
-    if (e != SEV_OK)
-        return e;
-    sev_repo_digest(bytes, digest);
-    *out = (struct sev_repo_listed){d->role, d->staged.version, (int64_t)bytes.len, NULL};
-    return sev_repo_text(&s->r->pool, sev_slice_of(digest, HEX_CHARS), &out->sha256);
-}
-
-/* Are all files that the snapshot would list signed? */
-static sev_err all_signed(struct staging *s, int profile, bool *out)
-{
-    struct sev_repo_required *required = sev_repo_take(&s->r->pool, sizeof *required);
-    *out = true;
-    if (required == NULL)
-        return SEV_E_MEMORY;
-    for (uint32_t i = 0; *out && i < s->r->file_count; i++) {
-        const struct sev_repo_file *f = s->r->files[i];
-        const struct sev_repo_doc *d = sev_repo_find_doc(s->r, profile, f->name);
-        if (f->retired != 0 || !sev_repo_has_doc(s->r, profile, f->name))
-            continue;
-        bool staged = d != NULL && d->staged.version != 0 &&
-                      (!s->refresh || sev_repo_is_online(s->r, f->name));
-        if (!staged) {
-            *out = d != NULL && d->published.version != 0;
-            continue;
-        }
-        sev_err e = sev_repo_required(s->r, profile, f->name, s->refresh, required);
-        if (e != SEV_OK)
-            return e;
-        *out = sev_repo_complete(d, required);
-    }
-    return SEV_OK;
-}
-
-static sev_err root_digests(struct sev_repository *r, int profile, int64_t version,
-                            uint8_t out[2][SEV_SHA256_BYTES])
-{
-    char name[SEV_FS_PATH_MAX], folder[SEV_FS_PATH_MAX], path[SEV_FS_PATH_MAX];
-    struct sev_doc doc;
-    struct sev_root root;
-    sev_slice bytes;
-    sev_err e = sev_repo_public_name(profile, "root", version, name);
-    if (e == SEV_OK)
-        e = sev_repo_path(r, "public", folder);
-    if (e == SEV_OK)
-        e = sev_path_join(folder, name, path);
-    if (e == SEV_OK)
-        e = sev_repo_read_file(r, path, SEV_ROOT_BYTES_MAX, &bytes);
-    if (e == SEV_OK)
-        e = sev_repo_open_doc(r, profile, bytes, &doc);
-    if (e == SEV_OK)
-        e = sev_root_parse(&doc, &root);
-    if (e == SEV_OK)
-        e = sev_role_digest(&root.roles[SEV_ROLE_TIMESTAMP], (sev_profile)profile, out[0]);
-    if (e == SEV_OK)
-        e = sev_role_digest(&root.roles[SEV_ROLE_SNAPSHOT], (sev_profile)profile, out[1]);
-    return e;
-}
-
-/* A revoked role's name may go when both keys that clients remember it under are others. */
-static sev_err may_forget(struct sev_repository *r, const struct sev_repo_file *f, bool *out)
-{
-    const struct sev_repo_doc *root = sev_repo_find_doc(r, SEV_PROFILE_NATIVE, "root");
-    uint8_t then[2][SEV_SHA256_BYTES], now[2][SEV_SHA256_BYTES];
-    *out = false;
-    if (root == NULL || root->published.version <= f->retired)
-        return SEV_OK;
-    sev_err e = root_digests(r, SEV_PROFILE_NATIVE, f->retired, then);
-    if (e == SEV_OK)
-        e = root_digests(r, SEV_PROFILE_NATIVE, root->published.version, now);
-    if (e == SEV_OK)
-        *out = memcmp(then[0], now[0], SEV_SHA256_BYTES) != 0 &&
-               memcmp(then[1], now[1], SEV_SHA256_BYTES) != 0;
-    return e;
-}
-
-static void sort_listed(struct sev_repo_listed *l, uint32_t count)
-{
-    for (uint32_t i = 1; i < count; i++) {
-        struct sev_repo_listed x = l[i];
-        uint32_t k = i;
-        char a[SEV_ROLE_NAME_BYTES_MAX + 8], b[SEV_ROLE_NAME_BYTES_MAX + 8];
-        (void)snprintf(a, sizeof a, "%s.json", x.role); /* the order of the names as written */
-        for (; k > 0; k--) {
-            (void)snprintf(b, sizeof b, "%s.json", l[k - 1].role);
-            if (strcmp(b, a) <= 0)
-                break;
-            l[k] = l[k - 1];
-        }
-        l[k] = x;
-    }
-}
-
-static sev_err stage_snapshot(struct staging *s, int profile)
-{
-    struct sev_repository *r = s->r;
-    struct sev_repo_listed *listed = sev_repo_take(&r->pool, (r->file_count + 1) * sizeof *listed);
-    uint32_t count = 0;
-    if (listed == NULL)
-        return SEV_E_MEMORY;
-    for (uint32_t i = 0; i < r->file_count; i++) {
-        const struct sev_repo_file *f = r->files[i];
-        bool forget = false;
-        if (!sev_repo_has_doc(r, profile, f->name))
-            continue;
-        sev_err e = f->retired != 0 ? may_forget(r, f, &forget) : SEV_OK;
-        if (e == SEV_OK && !forget)
-            e = list_one(s, profile, f, &listed[count]);
-        if (e == SEV_E_NOT_FOUND && f->retired != 0)
-            continue; /* revoked before anybody saw it */
-        if (e != SEV_OK)
-            return e;
-        count += !forget;
-    }
-    sort_listed(listed, count);
-    struct sev_repo_making m = {
-        .r = r, .profile = profile, .role = "snapshot", .listed = listed, .listed_count = count};
-    return stage_one(s, &m, sev_repo_find_role(r, profile, "snapshot")->days);
-}
-
-static sev_err stage_timestamp(struct staging *s, int profile)
-{
-    struct sev_repo_required *required = sev_repo_take(&s->r->pool, sizeof *required);
-    const struct sev_repo_doc *d = sev_repo_find_doc(s->r, profile, "snapshot");
-    struct sev_repo_file snapshot = {.name = "snapshot"};
-    struct sev_repo_listed listed;
-    if (required == NULL)
-        return SEV_E_MEMORY;
-    sev_err e = sev_repo_required(s->r, profile, "snapshot", s->refresh, required);
-    if (e != SEV_OK)
-        return e;
-    if (d->staged.version != 0 && !sev_repo_complete(d, required))
-        return SEV_OK; /* it is not known yet what there is to list */
-    e = list_one(s, profile, &snapshot, &listed);
-    struct sev_repo_making m = {
-        .r = s->r, .profile = profile, .role = "timestamp", .listed = &listed, .listed_count = 1};
-    return e == SEV_OK ? stage_one(s, &m, sev_repo_find_role(s->r, profile, "timestamp")->days) : e;
-}
-
 /* ------------------------------------------------------------------- all of it */
 
 static sev_err stage_files(struct staging *s, int profile)
@@ -374,7 +210,7 @@ static sev_err stage_files(struct staging *s, int profile)
         uint32_t days =
             i == 0 ? sev_repo_find_role(r, profile, "targets")->days : r->files[i]->days;
         if (e == SEV_OK)
-            e = stage_one(s, &m, days);
+            e = sev_repo_stage_one(s, &m, days);
     }
     return e;
 }
@@ -386,11 +222,11 @@ static sev_err stage_profile(struct staging *s, int profile)
     bool ready = false;
     sev_err e = SEV_OK;
     if (!s->refresh)
-        e = stage_one(s, &root, sev_repo_find_role(r, profile, "root")->days);
+        e = sev_repo_stage_one(s, &root, sev_repo_find_role(r, profile, "root")->days);
     if (e == SEV_OK)
         e = stage_files(s, profile);
     if (e == SEV_OK)
-        e = all_signed(s, profile, &ready);
+        e = sev_repo_all_signed(s, profile, &ready);
     if (e != SEV_OK || !sev_repo_has_doc(r, profile, "snapshot"))
         return e;
     if (!ready) { /* what they would list is not signed yet */
@@ -402,8 +238,8 @@ static sev_err stage_profile(struct staging *s, int profile)
             drop_staged(stale);
         return SEV_OK;
     }
-    e = stage_snapshot(s, profile);
-    return e == SEV_OK ? stage_timestamp(s, profile) : e;
+    e = sev_repo_stage_snapshot(s, profile);
+    return e == SEV_OK ? sev_repo_stage_timestamp(s, profile) : e;
 }
 
 static sev_err write_one(struct sev_repository *r, struct sev_repo_doc *d)

@@ -94,7 +94,7 @@ serve() {
     server=$!
     local i
     for i in $(seq 100); do
-        url=$(sed -n 's/.*(\(http:[^)]*[0-9]\)\/*).*/\1/p' server.out)
+        url=$(sed -n 's/.*(\(http:[^)]*[0-9]\)\/*).*/\1/p' server.out 2>/dev/null)
         [ -n "$url" ] && return
         sleep 0.05
     done

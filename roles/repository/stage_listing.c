@@ -1,0 +1,163 @@
+/* stage_listing - snapshot and timestamp: what is listed with which version, length and digest.
+ * SPDX-License-Identifier: MIT */
+#include "stage.h"
+
+#include <stdio.h>
+
+/* What the snapshot says of a role: of the file that is complete and on its way, or of the public
+ * one. SEV_E_NOT_FOUND: neither. */
+static sev_err list_one(struct staging *s, int profile, const struct sev_repo_file *f,
+                        struct sev_repo_listed *out)
+{
+    struct sev_repo_doc *d = sev_repo_find_doc(s->r, profile, f->name);
+    if (d == NULL)
+        return SEV_E_NOT_FOUND;
+    bool staged = d->staged.version != 0 && f->retired == 0 &&
+                  (!s->refresh || sev_repo_is_online(s->r, f->name));
+    if (!staged) {
+        *out = (struct sev_repo_listed){d->role, d->published.version, d->published.length,
+                                        d->published.sha256};
+        return d->published.version != 0 ? SEV_OK : SEV_E_NOT_FOUND;
+    }
+    sev_slice bytes;
+    char digest[HEX_CHARS + 1];
+    sev_err e = sev_repo_staged_bytes(s->r, d, &bytes);
+    if (e != SEV_OK)
+        return e;
+    sev_repo_digest(bytes, digest);
+    *out = (struct sev_repo_listed){d->role, d->staged.version, (int64_t)bytes.len, NULL};
+    return sev_repo_text(&s->r->pool, sev_slice_of(digest, HEX_CHARS), &out->sha256);
+}
+
+/* Are all files that the snapshot would list signed? */
+sev_err sev_repo_all_signed(struct staging *s, int profile, bool *out)
+{
+    struct sev_repo_required *required = sev_repo_take(&s->r->pool, sizeof *required);
+    *out = true;
+    if (required == NULL)
+        return SEV_E_MEMORY;
+    for (uint32_t i = 0; *out && i < s->r->file_count; i++) {
+        const struct sev_repo_file *f = s->r->files[i];
+        const struct sev_repo_doc *d = sev_repo_find_doc(s->r, profile, f->name);
+        if (f->retired != 0 || !sev_repo_has_doc(s->r, profile, f->name))
+            continue;
+        bool staged = d != NULL && d->staged.version != 0 &&
+                      (!s->refresh || sev_repo_is_online(s->r, f->name));
+        if (!staged) {
+            *out = d != NULL && d->published.version != 0;
+            continue;
+        }
+        sev_err e = sev_repo_required(s->r, profile, f->name, s->refresh, required);
+        if (e != SEV_OK)
+            return e;
+        *out = sev_repo_complete(d, required);
+    }
+    return SEV_OK;
+}
+
+static sev_err root_digests(struct sev_repository *r, int profile, int64_t version,
+                            uint8_t out[2][SEV_SHA256_BYTES])
+{
+    char name[SEV_FS_PATH_MAX], folder[SEV_FS_PATH_MAX], path[SEV_FS_PATH_MAX];
+    struct sev_doc doc;
+    struct sev_root root;
+    sev_slice bytes;
+    sev_err e = sev_repo_public_name(profile, "root", version, name);
+    if (e == SEV_OK)
+        e = sev_repo_path(r, "public", folder);
+    if (e == SEV_OK)
+        e = sev_path_join(folder, name, path);
+    if (e == SEV_OK)
+        e = sev_repo_read_file(r, path, SEV_ROOT_BYTES_MAX, &bytes);
+    if (e == SEV_OK)
+        e = sev_repo_open_doc(r, profile, bytes, &doc);
+    if (e == SEV_OK)
+        e = sev_root_parse(&doc, &root);
+    if (e == SEV_OK)
+        e = sev_role_digest(&root.roles[SEV_ROLE_TIMESTAMP], (sev_profile)profile, out[0]);
+    if (e == SEV_OK)
+        e = sev_role_digest(&root.roles[SEV_ROLE_SNAPSHOT], (sev_profile)profile, out[1]);
+    return e;
+}
+
+/* A revoked role's name may go when both keys that clients remember it under are others. */
+static sev_err may_forget(struct sev_repository *r, const struct sev_repo_file *f, bool *out)
+{
+    const struct sev_repo_doc *root = sev_repo_find_doc(r, SEV_PROFILE_NATIVE, "root");
+    uint8_t then[2][SEV_SHA256_BYTES], now[2][SEV_SHA256_BYTES];
+    *out = false;
+    if (root == NULL || root->published.version <= f->retired)
+        return SEV_OK;
+    sev_err e = root_digests(r, SEV_PROFILE_NATIVE, f->retired, then);
+    if (e == SEV_OK)
+        e = root_digests(r, SEV_PROFILE_NATIVE, root->published.version, now);
+    if (e == SEV_OK)
+        *out = memcmp(then[0], now[0], SEV_SHA256_BYTES) != 0 &&
+               memcmp(then[1], now[1], SEV_SHA256_BYTES) != 0;
+    return e;
+}
+
+static void sort_listed(struct sev_repo_listed *l, uint32_t count)
+{
+    for (uint32_t i = 1; i < count; i++) {
+        struct sev_repo_listed x = l[i];
+        uint32_t k = i;
+        char a[SEV_ROLE_NAME_BYTES_MAX + 8], b[SEV_ROLE_NAME_BYTES_MAX + 8];
+        (void)snprintf(a, sizeof a, "%s.json", x.role); /* the order of the names as written */
+        for (; k > 0; k--) {
+            (void)snprintf(b, sizeof b, "%s.json", l[k - 1].role);
+            if (strcmp(b, a) <= 0)
+                break;
+            l[k] = l[k - 1];
+        }
+        l[k] = x;
+    }
+}
+
+sev_err sev_repo_stage_snapshot(struct staging *s, int profile)
+{
+    struct sev_repository *r = s->r;
+    struct sev_repo_listed *listed = sev_repo_take(&r->pool, (r->file_count + 1) * sizeof *listed);
+    uint32_t count = 0;
+    if (listed == NULL)
+        return SEV_E_MEMORY;
+    for (uint32_t i = 0; i < r->file_count; i++) {
+        const struct sev_repo_file *f = r->files[i];
+        bool forget = false;
+        if (!sev_repo_has_doc(r, profile, f->name))
+            continue;
+        sev_err e = f->retired != 0 ? may_forget(r, f, &forget) : SEV_OK;
+        if (e == SEV_OK && !forget)
+            e = list_one(s, profile, f, &listed[count]);
+        if (e == SEV_E_NOT_FOUND && f->retired != 0)
+            continue; /* revoked before anybody saw it */
+        if (e != SEV_OK)
+            return e;
+        count += !forget;
+    }
+    sort_listed(listed, count);
+    struct sev_repo_making m = {
+        .r = r, .profile = profile, .role = "snapshot", .listed = listed, .listed_count = count};
+    return sev_repo_stage_one(s, &m, sev_repo_find_role(r, profile, "snapshot")->days);
+}
+
+sev_err sev_repo_stage_timestamp(struct staging *s, int profile)
+{
+    struct sev_repo_required *required = sev_repo_take(&s->r->pool, sizeof *required);
+    const struct sev_repo_doc *d = sev_repo_find_doc(s->r, profile, "snapshot");
+    struct sev_repo_file snapshot = {.name = "snapshot"};
+    struct sev_repo_listed listed;
+    if (required == NULL)
+        return SEV_E_MEMORY;
+    sev_err e = sev_repo_required(s->r, profile, "snapshot", s->refresh, required);
+    if (e != SEV_OK)
+        return e;
+    if (d->staged.version != 0 && !sev_repo_complete(d, required))
+        return SEV_OK; /* it is not known yet what there is to list */
+    e = list_one(s, profile, &snapshot, &listed);
+    struct sev_repo_making m = {
+        .r = s->r, .profile = profile, .role = "timestamp", .listed = &listed, .listed_count = 1};
+    return e == SEV_OK
+               ? sev_repo_stage_one(s, &m, sev_repo_find_role(s->r, profile, "timestamp")->days)
+               : e;
+}
