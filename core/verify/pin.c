@@ -91,14 +91,25 @@ static sev_err check_listing(const struct sev_targets *t, const struct sev_targe
     return SEV_OK;
 }
 
+static sev_err check_signatures(struct sev_crypto *crypto, const struct sev_pin *pin,
+                                const struct sev_doc *doc, bool *out_by_successor)
+{
+    sev_err e = sev_quorum_check(crypto, &pin->successor, doc, NULL);
+    *out_by_successor = e == SEV_OK;
+    if (e == SEV_E_SIGNATURE)
+        e = SEV_HEED(sev_quorum_check(crypto, &pin->supplier, doc, NULL));
+    return e;
+}
+
 sev_err sev_pin_check(struct sev_crypto *crypto, const struct sev_pin *pin, sev_slice role_file,
                       const struct sev_target *assigned, sev_slice hardware_id, sev_time now,
-                      struct sev_arena *arena, struct sev_baseline *floor)
+                      struct sev_arena *arena, struct sev_pin_floor *floor)
 {
     char plain[SEV_NAME_BYTES_MAX];
     sev_buf name = sev_buf_of(plain, sizeof plain);
     struct sev_doc doc;
     struct sev_targets t;
+    bool by_successor;
     if (SEV_REFUSE_IF(role_file.len > SEV_MESSAGE_BYTES_MAX))
         return SEV_E_TOO_LONG;
     sev_err e = sev_json_str_copy(assigned->name, &name);
@@ -111,19 +122,21 @@ sev_err sev_pin_check(struct sev_crypto *crypto, const struct sev_pin *pin, sev_
         e = sev_targets_parse(&doc, &t);
     if (e != SEV_OK)
         return e;
-    e = sev_quorum_check(crypto, &pin->supplier, &doc, NULL);
-    if (e == SEV_E_SIGNATURE)
-        e = sev_quorum_check(crypto, &pin->successor, &doc, NULL);
-    if (e == SEV_OK)
-        e = SEV_HEED(sev_walk_check_floor(floor, t.common.version, &doc));
+    e = check_signatures(crypto, pin, &doc, &by_successor);
     if (e != SEV_OK)
+        return e;
+    bool recovers = by_successor && t.common.version > floor->successor_version; /* P-d */
+    e = sev_walk_check_floor(&floor->last, t.common.version, &doc);
+    if (SEV_REFUSE_IF(e != SEV_OK && !recovers))
         return e;
     if (SEV_REFUSE_IF(now >= t.common.expires))
         return SEV_E_EXPIRED;
     e = check_listing(&t, assigned, sev_buf_slice(&name), hardware_id, arena);
     if (e != SEV_OK)
         return e;
-    *floor = (struct sev_baseline){.present = true, .version = t.common.version};
-    memcpy(floor->sha256, doc.sha256, sizeof floor->sha256);
+    floor->last = (struct sev_baseline){.present = true, .version = t.common.version};
+    memcpy(floor->last.sha256, doc.sha256, sizeof floor->last.sha256);
+    if (recovers)
+        floor->successor_version = t.common.version;
     return SEV_OK;
 }

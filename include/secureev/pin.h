@@ -22,11 +22,20 @@ struct sev_pin {
 /** Borrows from `bytes`. @retval SEV_E_MALFORMED, SEV_E_KEY, SEV_E_KEY_ID, SEV_E_THRESHOLD */
 SEV_MUST_USE sev_err sev_pin_parse(sev_slice bytes, struct sev_arena *arena, struct sev_pin *out);
 
+/** Of the role files accepted so far. It begins empty, and again when a new pin has other supplier
+ *  keys. */
+struct sev_pin_floor {
+    struct sev_baseline last;
+    int64_t successor_version; /**< highest of a file that the successor signed */
+};
+
 /**
  * Does the supplier vouch for what the Director assigns? The role file has no snapshot: its own
- * version floor and expiry protect it.
+ * version floor and expiry protect it. A file that the successor signed, and newer than any such
+ * before, passes below the floor: what a stolen supplier key pushed ahead must not keep its
+ * successor out for ever.
  *
- * @param floor       of the role file accepted last; on success the new one
+ * @param floor       on success the new one
  * @param assigned    this ECU's entry in verified Director targets
  * @param hardware_id this ECU's
  * @retval SEV_E_TOO_LONG  over SEV_MESSAGE_BYTES_MAX
@@ -38,6 +47,6 @@ SEV_MUST_USE sev_err sev_pin_parse(sev_slice bytes, struct sev_arena *arena, str
 SEV_MUST_USE sev_err sev_pin_check(struct sev_crypto *crypto, const struct sev_pin *pin,
                                    sev_slice role_file, const struct sev_target *assigned,
                                    sev_slice hardware_id, sev_time now, struct sev_arena *arena,
-                                   struct sev_baseline *floor);
+                                   struct sev_pin_floor *floor);
 
 #endif
