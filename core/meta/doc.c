@@ -2,6 +2,7 @@
  * SPDX-License-Identifier: MIT */
 #include "base/check.h"
 #include "base/literal.h"
+#include "base/spec_version.h"
 #include "secureev/meta.h"
 #include "json/canonical.h"
 
@@ -122,17 +123,6 @@ static bool type_is(const struct sev_doc *doc, const char *type)
            memcmp(doc->type.raw.ptr + 1, type + 1, n - 1) == 0;
 }
 
-/* "1.0", "1.0.31": major version 1 and nothing but digits and dots. */
-static bool spec_version_known(sev_json_str s)
-{
-    if (s.escaped || s.raw.len < 3 || s.raw.len > 16 || s.raw.ptr[0] != '1' || s.raw.ptr[1] != '.')
-        return false;
-    for (size_t i = 2; i < s.raw.len; i++)
-        if ((s.raw.ptr[i] < '0' || s.raw.ptr[i] > '9') && s.raw.ptr[i] != '.')
-            return false;
-    return true;
-}
-
 /* Members that we know, where `critical` may name them. */
 static bool is_known_member(sev_json_str name)
 {
@@ -187,7 +177,8 @@ sev_err sev_common_parse(const struct sev_doc *doc, const char *type, struct sev
     if (j.err != SEV_OK)
         return j.err;
     /* REQ-MET-31 */
-    if (SEV_REFUSE_IF(spec.raw.ptr != NULL && !spec_version_known(spec)))
+    bool known = spec.raw.ptr == NULL || (!spec.escaped && sev_spec_version_known(spec.raw));
+    if (SEV_REFUSE_IF(!known))
         return SEV_E_SPEC_VERSION;
     int64_t lowest = doc->profile == SEV_PROFILE_AKTUALIZR ? 0 : 1;
     if (SEV_REFUSE_IF(c.version < lowest))

@@ -12,7 +12,9 @@
 #include "secureev/json_stream.h"
 #include "secureev/text.h"
 
-#define SEV_SMALL_KEYS_MAX 6   /* in a root: root 2-of-3, targets, and room for a rotation */
+#define SEV_SMALL_KEYS_MAX 6 /* that may sign root or targets: 2-of-3, one, and two to spare */
+#define SEV_SMALL_ROOT_KEYS_MAX                                                                    \
+    8                          /* P-256 keys in a root file: snapshot, timestamp... beside them */
 #define SEV_SMALL_SIGS_MAX 6   /* old and new root keys sign the same file */
 #define SEV_SMALL_NAME_MAX 96  /* image names that a small ECU accepts */
 #define SEV_SMALL_TEXT_MAX 192 /* one string: a P-256 key in PEM has 178 */
@@ -50,7 +52,9 @@ struct sev_small_floor {
 /** What the ECU keeps; the host stores it, as it is, whenever a call says so. */
 struct sev_small_trust {
     struct sev_small_root root;
-    struct sev_small_floor targets, role;
+    struct sev_small_floor targets;
+    struct sev_small_floor role; /**< begins empty when a new pin has other supplier keys */
+    int64_t successor_version;   /**< highest of a role file that the successor signed */
     int64_t release_mark;
 };
 
@@ -61,27 +65,38 @@ struct sev_small_identity {
 
 typedef enum sev_small_kind { SEV_SMALL_ROOT, SEV_SMALL_TARGETS, SEV_SMALL_ROLE } sev_small_kind;
 
+/** Its bytes must have the length and every digest that is there. REQ-ECU-23 */
 struct sev_small_image {
     bool present;
+    bool has_sha512;
     uint8_t name_len;
     char name[SEV_SMALL_NAME_MAX];
     int64_t length, release_counter;
-    uint8_t sha256[SEV_SHA256_BYTES];
+    int64_t min_release_counter; /**< 0: any */
+    uint8_t sha256[SEV_SHA256_BYTES], sha512[SEV_SHA512_BYTES];
     uint8_t match_sha256[SEV_SHA256_BYTES];
 };
 
 struct sev_small_sig {
-    uint8_t key_id[32];
+    uint8_t key_id[16]; /* its beginning says which key to try, and nothing else */
     uint8_t len;
     uint8_t bytes[SEV_SMALL_SIG_BYTES];
+};
+
+/* A root being read. Which of its keys matter is said behind them. */
+struct sev_small_new_root {
+    uint8_t key_count;
+    struct sev_small_role root, targets, *role;
+    bool known_type, known_scheme, usable; /* of the key being read */
+    struct sev_small_key keys[SEV_SMALL_ROOT_KEYS_MAX];
 };
 
 /** Caller's memory; nothing to free. */
 struct sev_small {
     const struct sev_small_trust *trust;
     const struct sev_small_identity *identity;
-    struct sev_small_image assigned; /**< after TARGETS, and vouched for after ROLE */
-    bool vouched;
+    struct sev_small_image assigned; /**< `present` after TARGETS was accepted */
+    bool vouched;                    /**< after ROLE was accepted */
     /* of the document being read */
     sev_small_kind kind;
     sev_time now;
@@ -89,20 +104,18 @@ struct sev_small {
     struct sev_sha256 body, part;
     uint64_t fed;
     uint8_t where[8];
-    uint8_t sig_count;
-    bool in_body, in_part, type_ok, has_expires, vehicle_ok, entry_mine, entry_hardware,
-        entry_has_match, entry_has_hash, entry_plaintext, entry_encrypted, entry_fits;
+    uint8_t sig_count, sigs_seen;
+    bool sig_named, sig_usable; /* the signature being read */
+    bool in_body, in_part, type_ok, has_expires, has_targets, vehicle_ok, has_own, listed;
+    struct {
+        bool name_fits, mine, own_hardware, hardware_ids, listed_hardware, match, match_hardware,
+            match_list_ended, sha256, plaintext, encrypted, odd;
+    } seen; /* in the target being read */
     int64_t version;
     sev_time expires;
     struct sev_small_sig sigs[SEV_SMALL_SIGS_MAX];
     union {
-        struct {
-            struct sev_small_root next;
-            struct sev_small_key key; /* the one being read */
-            bool known, usable;
-            uint8_t roles_seen;
-            struct sev_small_role *role;
-        } root;
+        struct sev_small_new_root root;
         struct sev_small_image entry; /* the target being read */
     } u;
     uint8_t text[SEV_SMALL_TEXT_MAX];
@@ -126,8 +139,10 @@ SEV_MUST_USE sev_err sev_small_end(struct sev_small *s, struct sev_small_trust *
  *  from; it vouches for itself only. */
 SEV_MUST_USE sev_err sev_small_provision(struct sev_small *s, struct sev_small_trust *trust);
 
-/** May the image be installed? Assigned, vouched for where there is a pin, counter not below the
- *  mark. Raise trust->release_mark when it has booted and is confirmed. */
+/** May the image be installed? Assigned and, where there is a pin, vouched for by files that were
+ *  read to their end and accepted; its counter is not below the mark, and the mark, once there is
+ *  one, not below what the image asks for. Raise trust->release_mark when it has booted and is
+ *  confirmed. */
 SEV_MUST_USE sev_err sev_small_installable(const struct sev_small *s);
 
 #endif

@@ -522,7 +522,10 @@ TEST(small__own_entry_incomplete__refused)
     entry_refused("\"length\":", "\"lengths\":", SEV_E_MALFORMED);
     entry_refused("\"sha256\":", "\"sha257\":", SEV_E_MALFORMED);
     entry_refused("\"match\":", "\"mismatch\":", SEV_E_DISAGREE);
-    entry_refused("\"releaseCounter\":", "\"releaseCount\":", SEV_E_DISAGREE);
+    entry_refused("\"releaseCounter\":", "\"releaseCount\":", SEV_E_MALFORMED);
+    entry_refused("\"releaseCounter\":2", "\"releaseCounter\":-1", SEV_E_MALFORMED);
+    entry_refused("\"length\":38", "\"length\":-1", SEV_E_MALFORMED);
+    entry_refused("\"length\":38", "\"length\":\"38\"", SEV_E_MALFORMED);
 }
 
 TEST(small__own_entry_with_a_name_that_is_not_clean_or_too_long__refused)
@@ -544,4 +547,356 @@ TEST(small__targets_without_expiry_or_version__refused)
     entry_refused("\"expires\":", "\"expired\":", SEV_E_MALFORMED);
     entry_refused("},\"version\":7}", "},\"version\":0}", SEV_E_MALFORMED);
     entry_refused("},\"version\":7}", "}}", SEV_E_MALFORMED);
+}
+
+/* ------------------------------------------- documents that are read to their end, or not at all
+ */
+
+/* Whoever forgets to end a document, or to heed a refusal, has nothing that could be installed. */
+TEST(small__document_that_was_not_ended__nothing_installable)
+{
+    struct world *w = begin();
+    sev_slice director = file_of(w, DIRECTOR, "targets"), acme = file_of(w, IMAGES, "acme");
+    for (int pinned = 0; pinned < 2; pinned++) {
+        identity.pin = pinned ? &pin : NULL;
+        sev_small_begin(&small, SEV_SMALL_TARGETS, &trust, &identity, now);
+        CHECK_OK(sev_small_feed(&small, director));
+        CHECK_ERR(sev_small_installable(&small), SEV_E_NOT_FOUND);
+        CHECK_ERR(read_file(SEV_SMALL_ROLE, acme, 64), SEV_E_BUG); /* vouches for nothing */
+        CHECK_ERR(sev_small_installable(&small), SEV_E_NOT_FOUND);
+    }
+    CHECK_OK(read_file(SEV_SMALL_TARGETS, director, 64));
+    sev_small_begin(&small, SEV_SMALL_ROLE, &trust, &identity, now);
+    CHECK_OK(sev_small_feed(&small, acme));
+    CHECK_ERR(sev_small_installable(&small), SEV_E_SIGNATURE);
+    CHECK_OK(sev_small_end(&small, &trust));
+    CHECK_OK(sev_small_installable(&small));
+    /* Another begins: what the last one gave is gone. */
+    sev_small_begin(&small, SEV_SMALL_ROLE, &trust, &identity, now);
+    CHECK_ERR(sev_small_installable(&small), SEV_E_SIGNATURE);
+    sev_small_begin(&small, SEV_SMALL_TARGETS, &trust, &identity, now);
+    CHECK_ERR(sev_small_installable(&small), SEV_E_NOT_FOUND);
+}
+
+TEST(small__refused_targets_then_a_good_role_file__nothing_installable)
+{
+    struct world *w = begin();
+    sev_slice acme = world_keep(file_of(w, IMAGES, "acme"));
+    identity.vehicle = SEV_LIT("did:secureev:car-2");
+    targets_refused(w, SEV_E_WRONG_VEHICLE);
+    CHECK_ERR(read_file(SEV_SMALL_ROLE, acme, 64), SEV_E_BUG);
+    CHECK_ERR(sev_small_installable(&small), SEV_E_NOT_FOUND);
+}
+
+/* Calls in the wrong order are bugs of the caller, and said to be. */
+TEST(small__wrong_kind_of_document__bug)
+{
+    struct world *w = begin();
+    sev_small_begin(&small, SEV_SMALL_TARGETS, &trust, &identity, now);
+    CHECK_OK(sev_small_feed(&small, file_of(w, DIRECTOR, "targets")));
+    CHECK_ERR(sev_small_provision(&small, &trust), SEV_E_BUG);
+    identity.pin = NULL;
+    CHECK_OK(targets(w));
+    CHECK_ERR(read_file(SEV_SMALL_ROLE, file_of(w, IMAGES, "acme"), 64), SEV_E_BUG);
+}
+
+/* -------------------------------------------------- what a whole-document reader would refuse too
+ */
+
+/* REQ-MET-31 */
+TEST(small__format_to_come__refused)
+{
+    entry_refused("\"1.0.31\"", "\"2.0.0\"", SEV_E_SPEC_VERSION);
+    entry_refused("\"1.0.31\"", "\"1.0.31-rc1\"", SEV_E_SPEC_VERSION);
+    entry_refused("\"1.0.31\"", world_text("\"1.%0*d\"", SEV_SMALL_TEXT_MAX, 0),
+                  SEV_E_SPEC_VERSION);
+    struct world *w = begin();
+    world_edit(w, DIRECTOR, "root", "\"1.0.31\"", "\"2.0.0\"");
+    root_refused(w, SEV_E_SPEC_VERSION);
+}
+
+TEST(small__list_for_an_object_or_the_other_way_round__refused)
+{
+    entry_refused("\"1.0.31\"", "1", SEV_E_MALFORMED);
+    entry_refused("\"targets\":{", "\"targeted\":{", SEV_E_MALFORMED);
+    entry_refused("\"targets\":{", "\"target\":{},\"targets\":[],\"targetz\":{", SEV_E_MALFORMED);
+    entry_refused("\"custom\":{\"vehicle\":\"" WORLD_VEHICLE "\"}", "\"custom\":[]",
+                  SEV_E_MALFORMED);
+    entry_refused("\"hardwareIds\":[\"hw-brake\"]", "\"hardwareIds\":{\"a\":\"hw-brake\"}",
+                  SEV_E_MALFORMED);
+    entry_refused("\"hardwareIds\":[\"hw-brake\"]", "\"hardwareIds\":[7,\"hw-brake\"]",
+                  SEV_E_WRONG_HARDWARE);
+    entry_refused("\"match\":{", "\"match\":[],\"matched\":{", SEV_E_DISAGREE);
+}
+
+static void envelope_refused(int repository, const char *role, sev_small_kind kind,
+                             const char *find, const char *replace, sev_err reason)
+{
+    struct world *w = begin();
+    world_role(w, repository, role)->sign_again = true;
+    world_edit_file(w, repository, role, find, replace);
+    world_publish(w);
+    struct sev_small_trust before = trust;
+    CHECK_ERR(read_file(kind, file_of(w, repository, role), 64), reason);
+    CHECK(memcmp(&before, &trust, sizeof trust) == 0);
+}
+
+TEST(small__signatures_of_another_shape__refused)
+{
+    static const char *const edits[][2] = {
+        {"\"signatures\":[", "\"signatures\":[[],"},
+        {"\"signatures\":[", "\"signatures\":[{\"sig\":\"00\"},"},
+        {"\"signatures\":[", "\"signatures\":[{\"keyid\":1},"},
+        {"\"signatures\":[", "\"signatures\":[{\"keyid\":\"00\",\"sig\":1},"},
+        {"\"signatures\":[", "\"signatures\":[{\"keyid\":\"00\",\"method\":1},"},
+    };
+    for (size_t i = 0; i < sizeof edits / sizeof edits[0]; i++)
+        envelope_refused(DIRECTOR, "targets", SEV_SMALL_TARGETS, edits[i][0], edits[i][1],
+                         SEV_E_MALFORMED);
+    envelope_refused(DIRECTOR, "targets", SEV_SMALL_TARGETS, "{\"signatures\":[",
+                     "{\"signatures\":{},\"signaturez\":[", SEV_E_SIGNATURE);
+    envelope_refused(DIRECTOR, "targets", SEV_SMALL_TARGETS, "\"signed\":{",
+                     "\"signed\":[],\"signee\":{", SEV_E_MALFORMED);
+}
+
+/* Part 5, 20: what cannot be checked does not count and does no harm. */
+TEST(small__signatures_that_mean_nothing_here__no_matter)
+{
+    static const char *const harmless[] = {
+        "{\"keyid\":\"zz\",\"sig\":\"00\"},{\"keyid\":\"zy\",\"sig\":\"00\"},",
+        "{\"keyid\":\"\",\"sig\":\"\"},",
+        "{\"keyid\":\"00\"},",
+    };
+    for (size_t i = 0; i < sizeof harmless / sizeof harmless[0]; i++) {
+        struct world *w = begin();
+        world_edit_file(w, DIRECTOR, "targets", "\"signatures\":[",
+                        world_text("\"signatures\":[%s", harmless[i]));
+        world_role(w, DIRECTOR, "targets")->sign_again = true;
+        CHECK_OK(targets(w));
+    }
+    struct world *w = begin(); /* more strangers than there is room for, before and after */
+    struct world_role *t = world_role(w, DIRECTOR, "targets");
+    for (int i = 0; i < 20; i++)
+        world_sign_also(t, i == 10 ? t->keys.ids[0] : world_new_key(w));
+    t->sign_again = true;
+    CHECK_OK(targets(w));
+    struct world_role *acme = world_role(w, IMAGES, "acme");
+    for (int i = 0; i < 10; i++)
+        world_sign_also(acme, world_new_key(w));
+    world_sign_also(acme, acme->keys.ids[0]);
+    acme->sign_again = true;
+    world_publish(w);
+    CHECK_OK(read_file(SEV_SMALL_ROLE, file_of(w, IMAGES, "acme"), 64));
+}
+
+TEST(small__more_signatures_than_a_file_may_have__refused)
+{
+    struct world *w = begin();
+    struct world_role *t = world_role(w, DIRECTOR, "targets");
+    for (int i = 0; i < SEV_SIGS_MAX; i++)
+        world_sign_also(t, i == 0 ? t->keys.ids[0] : world_new_key(w));
+    t->sign_again = true;
+    CHECK_OK(targets(w));
+    world_sign_also(t, world_new_key(w));
+    t->sign_again = true;
+    targets_refused(w, SEV_E_JSON_LIMIT);
+    /* In a root, whose keys come after its signatures, all are kept. */
+    w = begin();
+    for (int i = 0; i < SEV_SMALL_SIGS_MAX; i++)
+        world_sign_also(world_role(w, DIRECTOR, "root"), world_new_key(w));
+    root_refused(w, SEV_E_JSON_LIMIT);
+}
+
+TEST(small__six_signatures_under_a_root__accepted)
+{
+    struct world *w = begin();
+    struct world_role *root = world_role(w, DIRECTOR, "root");
+    for (int i = 0; i < SEV_SMALL_SIGS_MAX; i++)
+        world_sign_also(root, i == 3 ? root->keys.ids[0] : world_new_key(w));
+    root->sign_again = true;
+    world_publish(w);
+    CHECK_OK(read_file(SEV_SMALL_ROOT, file_of(w, DIRECTOR, "root"), 64));
+}
+
+static const char *capitals(const char *text)
+{
+    char *copy = (char *)(uintptr_t)world_name("%s", text);
+    for (char *c = copy; *c != '\0'; c++)
+        *c = (char)(*c >= 'a' && *c <= 'f' ? *c - 'a' + 'A' : *c);
+    return copy;
+}
+
+/* An id is its text: written otherwise it names no key. */
+TEST(small__key_id_in_capitals__another_id)
+{
+    struct world *w = begin();
+    struct world_role *t = world_role(w, DIRECTOR, "targets");
+    const char *id = world_key_id(w, t->keys.ids[0]);
+    world_edit_file(w, DIRECTOR, "targets", id, capitals(id));
+    t->sign_again = true;
+    targets_refused(w, SEV_E_SIGNATURE);
+    w = begin();
+    id = world_key_id(w, world_role(w, DIRECTOR, "targets")->keys.ids[0]);
+    world_edit_all(w, DIRECTOR, "root", id, capitals(id));
+    root_refused(w, SEV_E_KEY_ID);
+}
+
+TEST(small__key_of_another_type__kept_and_never_counted)
+{
+    struct world *w = begin();
+    world_edit_all(w, DIRECTOR, "root", "\"keytype\":\"ecdsa\"", "\"keytype\":\"rsa\"");
+    root_refused(w, SEV_E_THRESHOLD); /* none is left that could sign */
+}
+
+TEST(small__part_of_a_root_of_another_shape__refused)
+{
+    static const char *const edits[][2] = {
+        {"\"keys\":{", "\"keys\":[],\"keyz\":{"},
+        {"\"roles\":{", "\"roles\":[],\"rolez\":{"},
+        {"\"keys\":{", "\"keys\":{\"00\":7,"},
+        {"\"keys\":{", "\"keys\":{\"00\":{\"keytype\":7},"},
+        {"\"keys\":{", "\"keys\":{\"00\":{\"scheme\":7},"},
+        {"\"roles\":{\"root\":{", "\"roles\":{\"root\":[],\"roof\":{"},
+        {"\"roles\":{\"root\":{", "\"roles\":{\"root\":{\"keyids\":{\"a\":\"b\"}},\"rooz\":{"},
+    };
+    for (size_t i = 0; i < sizeof edits / sizeof edits[0]; i++) {
+        struct world *w = begin();
+        world_edit(w, DIRECTOR, "root", edits[i][0], edits[i][1]);
+        root_refused(w, SEV_E_MALFORMED);
+    }
+}
+
+TEST(small__file_for_a_broker__refused)
+{
+    struct world *w = begin();
+    w->now.custom = "{\"subscriber\":\"b-1\",\"vehicle\":\"" WORLD_VEHICLE "\"}";
+    targets_refused(w, SEV_E_WRONG_VEHICLE);
+}
+
+TEST(small__own_entry_without_hardware_or_with_too_much__refused)
+{
+    entry_refused("{\"hardwareId\":\"hw-brake\"}", "{}", SEV_E_MALFORMED);
+    entry_refused("{\"hardwareId\":\"hw-brake\"}", "\"hw-brake\"", SEV_E_MALFORMED);
+    entry_refused("\"match\":", "\"hardwareIds\":[\"hw-brake\"],\"match\":", SEV_E_MALFORMED);
+}
+
+TEST(small__supplier_lists_it_for_other_hardware__refused)
+{
+    struct world *w = begin();
+    CHECK_OK(targets(w));
+    world_edit(w, IMAGES, "acme", "\"custom\":{\"hardwareIds\":[\"hw-brake\"]",
+               "\"custom\":{\"hardwareIds\":[\"hw-door\"]");
+    world_publish(w);
+    role_refused(w, file_of(w, IMAGES, "acme"), SEV_E_WRONG_HARDWARE);
+}
+
+/* ------------------------------------------------------------ image: digests, stepping stones */
+
+/* REQ-ECU-23 REQ-VER-07 */
+TEST(small__two_digests__both_compared_and_handed_over)
+{
+    struct world *w = begin();
+    world_image(w, "acme/brake-2.bin")->sha512_too = true;
+    CHECK_OK(targets(w));
+    CHECK_OK(read_file(SEV_SMALL_ROLE, file_of(w, IMAGES, "acme"), 64));
+    CHECK_OK(sev_small_installable(&small));
+    uint8_t digest[SEV_SHA512_BYTES];
+    sev_sha512(world_image(w, "acme/brake-2.bin")->bytes, digest);
+    CHECK(small.assigned.has_sha512 && memcmp(digest, small.assigned.sha512, sizeof digest) == 0);
+    world_edit(w, IMAGES, "acme", "\"sha512\":\"", "\"sha512\":\"00000000");
+    world_publish(w);
+    CHECK_ERR(read_file(SEV_SMALL_ROLE, file_of(w, IMAGES, "acme"), 64), SEV_E_MALFORMED);
+}
+
+TEST(small__digest_on_one_side_only_or_unknown__refused)
+{
+    struct world *w = begin();
+    sev_slice without = world_keep(file_of(w, IMAGES, "acme"));
+    world_image(w, "acme/brake-2.bin")->sha512_too = true;
+    role_refused(w, without, SEV_E_DISAGREE);
+    entry_refused("\"hashes\":{", "\"hashes\":{\"md5\":\"00\",", SEV_E_MALFORMED);
+    entry_refused(
+        "\"hashes\":{\"sha256\":", "\"hashes\":{\"sha256\":7,\"sha257\":", SEV_E_MALFORMED);
+    entry_refused("\"hashes\":{", "\"hashes\":[],\"hashez\":{", SEV_E_MALFORMED);
+}
+
+/* REQ-ECU-21: an image may ask for a release that must have been installed before. */
+TEST(small__stepping_stone_left_out__not_installable)
+{
+    struct world *w = begin();
+    identity.pin = NULL;
+    world_image(w, "acme/brake-2.bin")->more_match = "\"minReleaseCounter\":2";
+    CHECK_OK(targets(w));
+    CHECK_OK(sev_small_installable(&small)); /* nothing is known to be installed */
+    trust.release_mark = 1;
+    CHECK_ERR(sev_small_installable(&small), SEV_E_STEPPING_STONE);
+    trust.release_mark = 2;
+    CHECK_OK(sev_small_installable(&small));
+    entry_refused("\"match\":{\"hardwareIds\":[\"hw-brake\"],",
+                  "\"match\":{\"hardwareIds\":[\"hw-brake\"],\"minReleaseCounter\":-1,",
+                  SEV_E_MALFORMED);
+    entry_refused("\"match\":{\"hardwareIds\":[\"hw-brake\"],",
+                  "\"match\":{\"hardwareIds\":[\"hw-brake\"],\"minReleaseCounter\":\"1\",",
+                  SEV_E_MALFORMED);
+}
+
+/* --------------------------------------------------------------- keys of a root, the successor */
+
+/* A Director of ours: root two of three, targets, snapshot, timestamp, publish, time. */
+TEST(small__eight_keys_in_a_root__those_of_root_and_targets_are_kept)
+{
+    struct world *w = begin();
+    struct world_role *root = world_role(w, DIRECTOR, "root");
+    world_key first = root->keys.ids[0];
+    root->keys = world_new_keys(w, 3, 2);
+    root->keys.ids[0] = first;
+    world_role(w, DIRECTOR, "timestamp")->keys = world_new_keys(w, 3, 1);
+    world_publish(w);
+    CHECK_OK(read_file(SEV_SMALL_ROOT, file_of(w, DIRECTOR, "root"), 64));
+    CHECK_EQ(trust.root.key_count, 4);
+    CHECK_EQ(trust.root.root.threshold, 2);
+    root->sign_again = true; /* and the next is judged by what was kept */
+    world_publish(w);
+    CHECK_OK(read_file(SEV_SMALL_ROOT, file_of(w, DIRECTOR, "root"), 64));
+    CHECK_OK(targets(w));
+    world_role(w, DIRECTOR, "timestamp")->keys = world_new_keys(w, 4, 1);
+    root_refused(w, SEV_E_JSON_LIMIT);
+    /* Eight again, but seven of them would have to be kept. */
+    w = begin();
+    root = world_role(w, DIRECTOR, "root");
+    first = root->keys.ids[0];
+    root->keys = world_new_keys(w, 4, 1);
+    root->keys.ids[0] = first;
+    world_role(w, DIRECTOR, "targets")->keys = world_new_keys(w, 3, 1);
+    world_role(w, DIRECTOR, "timestamp")->keys = world_role(w, DIRECTOR, "snapshot")->keys;
+    root_refused(w, SEV_E_JSON_LIMIT);
+}
+
+static void sign_role(struct world *w, world_key key, int64_t version)
+{
+    struct world_role *role = world_role(w, IMAGES, "acme");
+    struct world_keys keys = {.ids = {key}, .count = 1};
+    role->force_version = version;
+    role->sign_again = true;
+    world_sign_with(role, &keys, 1);
+    world_publish(w);
+}
+
+/* A thief of the supplier's key claims the last version there is; see pin.c. */
+TEST(small__version_pushed_ahead_by_a_stolen_key__the_successor_recovers)
+{
+    struct world *w = begin();
+    world_key supplier = world_role(w, IMAGES, "acme")->keys.ids[0];
+    CHECK_OK(targets(w));
+    sign_role(w, supplier, SEV_JSON_INT_MAX);
+    CHECK_OK(read_file(SEV_SMALL_ROLE, file_of(w, IMAGES, "acme"), 64));
+    sign_role(w, supplier, 7);
+    CHECK_ERR(read_file(SEV_SMALL_ROLE, file_of(w, IMAGES, "acme"), 64), SEV_E_VERSION_ROLLBACK);
+    sign_role(w, successor_key, 7);
+    sev_slice seventh = world_keep(file_of(w, IMAGES, "acme"));
+    CHECK_OK(read_file(SEV_SMALL_ROLE, seventh, 64));
+    CHECK_OK(sev_small_installable(&small));
+    sign_role(w, supplier, 9);
+    CHECK_OK(read_file(SEV_SMALL_ROLE, file_of(w, IMAGES, "acme"), 64));
+    CHECK_ERR(read_file(SEV_SMALL_ROLE, seventh, 64), SEV_E_VERSION_ROLLBACK);
 }
