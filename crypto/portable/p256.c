@@ -133,19 +133,17 @@ static void point_add(struct jacobian *p, const struct affine *q)
 /* Infinity becomes 0, 0, because the inverse of 0 comes out as 0. */
 static void to_affine(struct affine *r, const struct jacobian *p)
 {
-    uint32_t inverse[SEV_WORDS];
-    sev_mod_inverse(inverse, p->z, &field);
-    mul(r->y, p->y, inverse);
-    mul(inverse, inverse, inverse);
-    mul(r->x, p->x, inverse);
-    mul(r->y, r->y, inverse);
+    sev_mod_inverse(r->x, p->z, &field);
+    mul(r->y, p->y, r->x);
+    mul(r->x, r->x, r->x); /* 1 / z^2 */
+    mul(r->y, r->y, r->x);
+    mul(r->x, p->x, r->x);
 }
 
 /* Coordinates below p, and y^2 = x^3 - 3x + b: off the curve a point may have small order, and a
- * signature under it be made up. REQ-A02, REQ-H33 */
-static bool load_point(struct affine *q, const uint8_t point[64])
+ * signature under it be made up. `left` and `right` are room to compute in. REQ-A02, REQ-H33 */
+static bool load_point(struct affine *q, const uint8_t point[64], uint32_t *left, uint32_t *right)
 {
-    uint32_t left[SEV_WORDS], right[SEV_WORDS];
     sev_words_load(q->x, point, 32);
     sev_words_load(q->y, point + 32, 32);
     if (!sev_words_less(q->x, field.m) || !sev_words_less(q->y, field.m))
@@ -170,29 +168,27 @@ static void multiply(struct jacobian *p, const uint32_t *u1, const uint32_t *u2,
     set_affine(p, q);
     point_add(p, &base);
     to_affine(&both, p);
-    const struct affine *const table[] = {&base, q, &both};
     memset(p, 0, sizeof *p);
     for (int i = 255; i >= 0; i--) {
         point_double(p);
-        unsigned pick = (u1[i / 32] >> i % 32 & 1) | (u2[i / 32] >> i % 32 & 1) << 1;
-        if (pick != 0)
-            point_add(p, table[pick - 1]);
+        bool with_base = u1[i / 32] >> i % 32 & 1, with_q = u2[i / 32] >> i % 32 & 1;
+        if (with_base || with_q)
+            point_add(p, !with_q ? &base : with_base ? &both : q);
     }
 }
 
 /* Is the x of p, taken modulo n, equal to r? Compared as r z^2 = x, without inverting z. The x is
  * below p, a little above n, so r + n stands for the same residue where it is below p. Uses up both
- * of them: each number is 32 bytes of stack. */
+ * p and r: each number is 32 bytes of stack. */
 static bool x_is(struct jacobian *p, uint32_t *r)
 {
-    uint32_t t[SEV_WORDS];
     if (sev_words_zero(p->z))
         return false;
     mul(p->z, p->z, p->z);
     do {
-        mul(t, r, field.r2);
-        mul(t, t, p->z);
-        if (sev_words_equal(t, p->x))
+        mul(p->y, r, field.r2);
+        mul(p->y, p->y, p->z);
+        if (sev_words_equal(p->y, p->x))
             return true;
     } while (sev_words_add(r, r, order.m) == 0 && sev_words_less(r, field.m));
     return false;
@@ -210,7 +206,7 @@ sev_err sev_p256_verify(const uint8_t point[64], const uint8_t digest[32], sev_s
     struct jacobian p;
     uint32_t u1[SEV_WORDS], u2[SEV_WORDS];
     sev_slice r, s;
-    if (!load_point(&q, point))
+    if (!load_point(&q, point, p.x, p.y))
         return SEV_E_KEY;
     if (!sev_ecdsa_sig_decode(sig, &r, &s) || !load_scalar(u2, r) || !load_scalar(u1, s))
         return SEV_E_SIGNATURE;
