@@ -310,7 +310,9 @@ bool sev_search_step(struct sev_walk *w, struct sev_want *out)
     struct sev_walk_frame *f = top(w);
     bool following = f->delegation.role_count > 0;
     if (following && f->next_role < f->delegation.role_count) {
-        enter(w);
+        /* Not visited again, a terminating role has no result, and ends it all the same. */
+        if (!enter(w) && w->state != STATE_OVER && f->delegation.role_count == 1)
+            nothing_found(w, f->delegation.terminating);
         return false;
     }
     if (following && f->delegation.role_count > 1) {

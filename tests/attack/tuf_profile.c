@@ -365,6 +365,19 @@ TEST(tuf__diamond__visited_once)
     CHECK(strstr(first + 1, "images load both.json") == NULL);
 }
 
+/* Visited before on another path, it is not visited again: but it ends the search all the same. */
+TEST(tuf__terminating_role_was_visited_already__siblings_are_not_asked)
+{
+    struct world *w = begin();
+    grow(w, "targets", "b");
+    grow(w, "b", "a");
+    world_delegate(w, IMAGES, "targets", "a", "[\"f/*\"]")->terminating = true;
+    grow(w, "targets", "c");
+    lists(w, "c", F, '3');
+    NOT_FOUND(w);
+    CHECK(strstr(w->trace, "c.json") == NULL);
+}
+
 TEST(tuf__role_delegates_to_top_level_targets_or_in_a_circle__ends)
 {
     struct world *w = begin();
