@@ -64,6 +64,9 @@ static sev_err add_role(const struct role_text *t, sev_slice keys, sev_profile p
         return SEV_E_BAD_NAME;
     if (SEV_REFUSE_IF(role.keyids.len == 0))
         return SEV_E_MALFORMED;
+    for (uint32_t i = 0; i < d->role_count; i++)
+        if (SEV_REFUSE_IF(sev_json_str_eq(d->roles[i].name, name))) /* nobody agrees with itself */
+            return SEV_E_MALFORMED;
     d->roles[d->role_count].name = name;
     d->roles[d->role_count].role = role;
     d->role_count++;

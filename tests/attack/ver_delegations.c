@@ -568,6 +568,16 @@ TEST(ver_42__the_roles_may_delegate__found_below_them)
     FOUND_IN(w, "deep", 1);
 }
 
+/* Part 5, 1: one role named twice would agree with itself. */
+TEST(ver_42__one_role_named_twice__does_not_agree_with_itself)
+{
+    struct world *w = several(2, 2, "1-");
+    struct world_delegation *d = world_delegation(w, IMAGES, "m0");
+    NOT_FOUND(w);
+    d->to[1] = d->to[0];
+    SEARCH_ENDS(w, MALFORMED, "targets");
+}
+
 TEST(ver_42__no_agreement__the_next_delegation_is_asked)
 {
     struct world *w = several(2, 2, "12");
