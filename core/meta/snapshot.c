@@ -85,6 +85,10 @@ sev_err sev_snapshot_parse(const struct sev_doc *doc, struct sev_snapshot *out)
     if (e != SEV_OK)
         return e;
     s.meta = doc->members[SEV_BODY_META];
+    /* In order, whatever order it came in: comparing two lists in different orders takes the square
+     * of their length, minutes for 2 MiB. */
+    if (doc->message.ptr != doc->body.ptr)
+        s.meta = sev_json_get(doc->message, "meta");
     sev_json j = sev_json_at(s.meta);
     sev_json_str name;
     bool has_targets = false;
@@ -140,8 +144,8 @@ sev_err sev_snapshot_find(const struct sev_snapshot *s, sev_slice role, struct s
     return j.err != SEV_OK ? j.err : SEV_E_NOT_FOUND;
 }
 
-/* The entry `name`, looked for from `j` on and then once from the start: lists in the same order
- * are compared in one pass. */
+/* The entry `name`, looked for from `j` on and then once from the start: lists in the same order,
+ * which sev_snapshot_parse sees to, are compared in one pass. */
 static sev_slice find_from(sev_json *j, sev_slice meta, sev_json_str wanted)
 {
     for (int round = 0; round < 2; round++) {
