@@ -50,14 +50,18 @@ static bool refuse_walk(struct sev_client *c)
 
 /* ------------------------------------------------------------------- state */
 
+static bool has_room_for_state(const struct sev_client *c)
+{
+    return sev_arena_free(c->arena) > STATE_BYTES_MAX + 16; /* alignment */
+}
+
 static bool want_state_load(struct sev_client *c, struct sev_client_want *out)
 {
-    size_t left = sev_arena_free(c->arena);
     c->mark = c->arena->used;
-    c->state_max = left > STATE_BYTES_MAX + 16 ? STATE_BYTES_MAX : 0;
-    c->state_dest = sev_arena_take(c->arena, c->state_max);
-    if (c->state_dest == NULL || c->state_max == 0)
+    if (!has_room_for_state(c))
         return refuse(c, SEV_E_MEMORY);
+    c->state_max = STATE_BYTES_MAX;
+    c->state_dest = sev_arena_take(c->arena, c->state_max);
     out->kind = SEV_CLIENT_STATE;
     out->want.kind = SEV_WANT_LOAD;
     out->want.dest = c->state_dest;
@@ -97,13 +101,10 @@ static void got_state(struct sev_client *c, size_t len)
 
 static bool want_state_store(struct sev_client *c, struct sev_client_want *out, bool success)
 {
-    size_t left = sev_arena_free(c->arena);
-    size_t max = left > STATE_BYTES_MAX + 16 ? STATE_BYTES_MAX : 0;
     c->mark = c->arena->used;
-    uint8_t *place = sev_arena_take(c->arena, max);
-    if (place == NULL || max == 0)
+    if (!has_room_for_state(c))
         return refuse(c, SEV_E_MEMORY);
-    c->new_state = sev_buf_of(place, max);
+    c->new_state = sev_buf_of(sev_arena_take(c->arena, STATE_BYTES_MAX), STATE_BYTES_MAX);
     sev_err e = sev_state_write(c, success, &c->new_state);
     if (e != SEV_OK)
         return refuse(c, e);
@@ -214,6 +215,8 @@ static bool step_plan(struct sev_client *c, struct sev_client_want *out)
     }
     if (!any_wanted(c)) /* REQ-VER-04: nothing new, nobody else is asked */
         c->state = STATE_RELEASE;
+    else if (!has_room_for_state(c)) /* it would be missed when the images are handed over already */
+        return refuse(c, SEV_E_MEMORY);
     else if (c->config.mode == SEV_MODE_PARTIAL)
         c->state = STATE_IMAGE;
     else
