@@ -309,8 +309,10 @@ static const struct cli_command subcommands[] = {
      .run = repo_run_undelegate},
     {.name = "rotate",
      .summary = "Give a role other keys",
-     .details = "Of the root: the old and the new keys both sign the next one. For readers not to "
-                "notice, let the old keys of a role sign its next file, too.",
+     .details =
+         "Of the root: the old and the new keys both sign the next one. For readers not to "
+         "notice, let the old keys of a role sign its next file, too. Names of revoked roles "
+         "leave the snapshot when snapshot and timestamp are rotated in one root.",
      .options = rotate_options,
      .positionals = role_argument,
      .run = repo_run_rotate},

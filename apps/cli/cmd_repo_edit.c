@@ -355,11 +355,12 @@ int repo_run_undelegate(struct cli *c)
     if (code != 0)
         return code;
     sev_err e = sev_repository_undelegate(repo.r, cli_arg(c, 0), cli_opt(c, "parent"));
-    code = e == SEV_OK ? repo_done(&repo,
-                                   "%s is not trusted any more; its name stays in the "
-                                   "snapshot until snapshot and timestamp have other keys",
-                                   cli_arg(c, 0))
-                       : repo_fail(&repo, e);
+    code = e == SEV_OK
+               ? repo_done(&repo,
+                           "%s is not trusted any more; its name stays in the "
+                           "snapshot until snapshot and timestamp get other keys in one root",
+                           cli_arg(c, 0))
+               : repo_fail(&repo, e);
     repo_close(&repo);
     return code;
 }

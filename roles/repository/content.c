@@ -109,7 +109,7 @@ bool sev_repo_is_trusted_with(const struct sev_repository *r, const char *role, 
         return true;
     for (uint32_t i = 0; i < r->file_count; i++) {
         const struct sev_repo_file *f = r->files[i];
-        for (uint32_t k = 0; f->retired == 0 && k < f->delegation_count; k++)
+        for (uint32_t k = 0; !f->retired && k < f->delegation_count; k++)
             for (uint32_t n = 0; n < f->delegations[k].role_count; n++)
                 if (strcmp(f->delegations[k].roles[n].name, role) == 0 &&
                     sev_repo_covers(&f->delegations[k], name))
@@ -123,7 +123,7 @@ static sev_err find_role_for(struct sev_repository *r, const char *role, sev_sli
 {
     const char *wanted = role != NULL ? role : "targets";
     struct sev_repo_file *f = sev_repo_find_file(r, wanted);
-    if (f == NULL || f->retired != 0)
+    if (f == NULL || f->retired)
         return sev_repo_fail(r->note, SEV_E_NOT_FOUND, "there is no role %.128s", wanted);
     if (!sev_repo_is_trusted_with(r, wanted, name))
         return sev_repo_fail(r->note, SEV_E_DELEGATION, "role %.128s is not trusted with %.*s",
@@ -215,7 +215,7 @@ sev_err sev_repository_remove_image(struct sev_repository *r, const char *name, 
     struct sev_repo_file *found = NULL;
     for (uint32_t i = 0; i < r->file_count; i++) {
         struct sev_repo_file *f = r->files[i];
-        if ((role != NULL && strcmp(f->name, role) != 0) || f->retired != 0 ||
+        if ((role != NULL && strcmp(f->name, role) != 0) || f->retired ||
             sev_repo_find_entry(f, sev_repo_slice(name)) == NULL)
             continue;
         if (found != NULL)

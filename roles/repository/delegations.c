@@ -26,21 +26,47 @@ static int names_role(const struct sev_repo_delegation *d, const char *role)
 
 /* ------------------------------------------------------------------- checks */
 
-/* Might both patterns match one name? Errs on the side of yes. */
+static bool same_char(uint8_t a, uint8_t b)
+{
+    return a == b || a == '?' || b == '?';
+}
+
+/* Is there a text that both match? From the end: row[k] says it of what follows i in a, k in b. */
+static bool components_meet(sev_slice a, sev_slice b)
+{
+    bool row[SEV_PATTERN_BYTES_MAX + 2] = {false}, below[SEV_PATTERN_BYTES_MAX + 2];
+    if (a.len > SEV_PATTERN_BYTES_MAX || b.len > SEV_PATTERN_BYTES_MAX)
+        return true;
+    for (size_t i = a.len + 1; i-- > 0;) {
+        memcpy(below, row, sizeof row);
+        for (size_t k = b.len + 1; k-- > 0;) {
+            bool star_a = i < a.len && a.ptr[i] == '*', star_b = k < b.len && b.ptr[k] == '*';
+            if (i == a.len && k == b.len)
+                row[k] = true;
+            else if (star_a || star_b) /* a star takes nothing, or one more from the other */
+                row[k] = (i < a.len && below[k]) || (k < b.len && row[k + 1]);
+            else
+                row[k] = i < a.len && k < b.len && same_char(a.ptr[i], b.ptr[k]) && below[k + 1];
+        }
+    }
+    return row[0];
+}
+
+/* * and ? stay within a component, so components meet one by one. */
 static bool may_overlap(sev_slice a, sev_slice b)
 {
-    size_t i = 0, k = 0;
-    while (i < a.len && k < b.len) {
-        bool wild = a.ptr[i] == '*' || a.ptr[i] == '?' || b.ptr[k] == '*' || b.ptr[k] == '?';
-        if (wild)
-            return true;
-        if (a.ptr[i] != b.ptr[k])
+    for (;;) {
+        const uint8_t *slash_a = a.len != 0 ? memchr(a.ptr, '/', a.len) : NULL;
+        const uint8_t *slash_b = b.len != 0 ? memchr(b.ptr, '/', b.len) : NULL;
+        size_t n = slash_a != NULL ? (size_t)(slash_a - a.ptr) : a.len;
+        size_t m = slash_b != NULL ? (size_t)(slash_b - b.ptr) : b.len;
+        if (!components_meet(sev_slice_sub(a, 0, n), sev_slice_sub(b, 0, m)))
             return false;
-        i++;
-        k++;
+        if (slash_a == NULL || slash_b == NULL)
+            return slash_a == slash_b;
+        a = sev_slice_sub(a, n + 1, a.len);
+        b = sev_slice_sub(b, m + 1, b.len);
     }
-    bool rest_is_star = (i < a.len && a.ptr[i] == '*') || (k < b.len && b.ptr[k] == '*');
-    return (i == a.len && k == b.len) || rest_is_star;
 }
 
 bool sev_repo_paths_overlap(sev_slice paths_a, sev_slice paths_b)
@@ -83,7 +109,7 @@ static bool is_hidden(struct sev_repository *r, const char *role, sev_slice path
 {
     for (uint32_t i = 0; i < r->file_count; i++) {
         const struct sev_repo_file *f = r->files[i];
-        for (uint32_t k = 0; f->retired == 0 && k < f->delegation_count; k++) {
+        for (uint32_t k = 0; !f->retired && k < f->delegation_count; k++) {
             const struct sev_repo_delegation *d = &f->delegations[k];
             if (d->terminating && names_role(d, role) >= 0 &&
                 sev_repo_paths_overlap(d->paths, paths))
@@ -198,7 +224,7 @@ sev_err sev_repository_delegate_to(struct sev_repository *r,
     uint32_t at = 0;
     if (made == NULL)
         return SEV_E_MEMORY;
-    if (f == NULL || f->retired != 0)
+    if (f == NULL || f->retired)
         return sev_repo_fail(r->note, SEV_E_NOT_FOUND, "there is no role %.128s", parent);
     sev_err e = check_delegate(r, d, parent);
     if (e == SEV_OK)
@@ -225,7 +251,7 @@ sev_err sev_repository_delegate_to(struct sev_repository *r,
         if (child == NULL)
             e = sev_repo_add_file(r, d->roles[i].name, days, &child);
         if (e == SEV_OK)
-            child->retired = 0;
+            child->retired = false;
     }
     return e;
 }
@@ -233,7 +259,7 @@ sev_err sev_repository_delegate_to(struct sev_repository *r,
 static bool anybody_names(const struct sev_repository *r, const char *role)
 {
     for (uint32_t i = 0; i < r->file_count; i++)
-        for (uint32_t k = 0; r->files[i]->retired == 0 && k < r->files[i]->delegation_count; k++)
+        for (uint32_t k = 0; !r->files[i]->retired && k < r->files[i]->delegation_count; k++)
             if (names_role(&r->files[i]->delegations[k], role) >= 0)
                 return true;
     return false;
@@ -249,16 +275,14 @@ static void drop_delegation(struct sev_repo_file *f, uint32_t at)
 /* Roles that nobody trusts any more, one generation after the other. */
 static void retire_orphans(struct sev_repository *r)
 {
-    const struct sev_repo_doc *root = sev_repo_find_doc(r, SEV_PROFILE_NATIVE, "root");
-    int64_t under = root != NULL && root->published.version > 0 ? root->published.version : 1;
     bool more = true;
     while (more) {
         more = false;
         for (uint32_t i = 1; i < r->file_count; i++) {
             struct sev_repo_file *f = r->files[i];
-            if (f->retired != 0 || anybody_names(r, f->name))
+            if (f->retired || anybody_names(r, f->name))
                 continue;
-            f->retired = under;
+            f->retired = true;
             more = true;
         }
     }
@@ -271,7 +295,7 @@ sev_err sev_repository_undelegate(struct sev_repository *r, const char *role, co
         struct sev_repo_file *f = r->files[i];
         if (parent != NULL && strcmp(f->name, parent) != 0)
             continue;
-        for (uint32_t k = 0; f->retired == 0 && k < f->delegation_count; k++) {
+        for (uint32_t k = 0; !f->retired && k < f->delegation_count; k++) {
             struct sev_repo_delegation *d = &f->delegations[k];
             if (names_role(d, role) < 0)
                 continue;
@@ -301,7 +325,7 @@ static sev_err rotate_delegated(struct sev_repository *r, const struct sev_repos
     sev_err e = sev_repo_add_keyset(r, &role->keys, role->name, false, &set);
     for (uint32_t i = 0; e == SEV_OK && i < r->file_count; i++) {
         struct sev_repo_file *f = r->files[i];
-        if (f->retired != 0 || (parent != NULL && strcmp(f->name, parent) != 0))
+        if (f->retired || (parent != NULL && strcmp(f->name, parent) != 0))
             continue;
         for (uint32_t k = 0; k < f->delegation_count; k++) {
             int n = names_role(&f->delegations[k], role->name);
@@ -380,7 +404,7 @@ sev_err sev_repository_revoke_key(struct sev_repository *r, const char *keyid)
         for (uint32_t k = 0; k < r->files[i]->delegation_count; k++)
             for (uint32_t n = 0; e == SEV_OK && n < r->files[i]->delegations[k].role_count; n++) {
                 struct sev_repo_delegated *d = &r->files[i]->delegations[k].roles[n];
-                if (r->files[i]->retired == 0)
+                if (!r->files[i]->retired)
                     e = revoke_in(r, &d->set, d->name, keyid, &any);
             }
     if (e == SEV_OK && !any)

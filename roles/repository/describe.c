@@ -112,8 +112,6 @@ static sev_err check_targets(const struct sev_targets *t, sev_profile profile)
             e = sev_match_parse(target.match, &match);
         if (e != SEV_OK)
             return e;
-        if (profile == SEV_PROFILE_NATIVE && target.match.len == 0)
-            return SEV_E_MALFORMED; /* no client would match it. REQ-MET-11 */
     }
     if (j.err != SEV_OK || t->delegation_roles.len == 0)
         return j.err;
@@ -296,6 +294,8 @@ static void say_target(struct text *t, sev_json_str name, sev_slice value, sev_p
         digest);
     if (target.custom.len != 0)
         say(t, "    %.*s\n", SHOW(target.custom));
+    if (target.match.len == 0 && profile == SEV_PROFILE_NATIVE)
+        say(t, "    no match section: nobody can install it\n");
 }
 
 static void say_delegation(struct text *t, const struct sev_delegation *d)

@@ -93,7 +93,7 @@ struct sev_repo_delegation {
 struct sev_repo_file {
     const char *name;
     uint32_t days;
-    int64_t retired;  /* version of the root under which it was revoked; 0: it is in use */
+    bool retired;     /* revoked: its name stays in the snapshot for a while */
     sev_slice custom; /* canonical object, or empty */
     uint32_t entry_count, entry_cap;
     struct sev_repo_entry *entries; /* by name */
@@ -188,7 +188,7 @@ bool sev_repo_role_name_ok(const char *name);
 bool sev_repo_is_top_role(const char *name);
 /** Is this delegation for that image name (and any hardware)? */
 bool sev_repo_covers(const struct sev_repo_delegation *d, sev_slice name);
-/** Might a name match a pattern of both arrays? Errs on the side of yes. */
+/** Is there a name that a pattern of each array matches? */
 bool sev_repo_paths_overlap(sev_slice paths_a, sev_slice paths_b);
 const char *sev_repo_profile_name(int profile);
 uint32_t sev_repo_default_days(sev_repository_kind kind, const char *role);
@@ -253,6 +253,9 @@ struct sev_repo_required {
 /** @param published  by the published root, whatever is wanted next */
 sev_err sev_repo_required(struct sev_repository *r, int profile, const char *role, bool published,
                           struct sev_repo_required *out);
+/** Are timestamp and snapshot both about to get other keys? Only then can names go that clients
+ *  have seen in a snapshot: they forget the one that they have. REQ-VER-16 REQ-VER-26 */
+sev_err sev_repo_drops_names(struct sev_repository *r, bool *out);
 bool sev_repo_set_met(const struct sev_repo_doc *d, const struct sev_repo_keyset *set);
 bool sev_repo_complete(const struct sev_repo_doc *d, const struct sev_repo_required *required);
 /** Open a document in memory of the pool. */

@@ -78,7 +78,7 @@ static sev_err delegated_sets(struct sev_repository *r, const char *role,
 {
     for (uint32_t i = 0; i < r->file_count; i++) {
         const struct sev_repo_file *f = r->files[i];
-        for (uint32_t k = 0; f->retired == 0 && k < f->delegation_count; k++) {
+        for (uint32_t k = 0; !f->retired && k < f->delegation_count; k++) {
             const struct sev_repo_delegation *d = &f->delegations[k];
             for (uint32_t n = 0; n < d->role_count; n++) {
                 if (strcmp(d->roles[n].name, role) != 0)
@@ -122,6 +122,23 @@ sev_err sev_repo_required(struct sev_repository *r, int profile, const char *rol
     } else {
         out->has_old = true;
         out->old = before;
+    }
+    return SEV_OK;
+}
+
+sev_err sev_repo_drops_names(struct sev_repository *r, bool *out)
+{
+    static const char *const roles[] = {"timestamp", "snapshot"};
+    bool any = false;
+    for (uint32_t i = 0; i < r->file_count; i++)
+        any = any || r->files[i]->retired;
+    *out = any;
+    for (int i = 0; *out && i < 2; i++) {
+        struct sev_repo_required required;
+        sev_err e = sev_repo_required(r, SEV_PROFILE_NATIVE, roles[i], false, &required);
+        if (e != SEV_OK)
+            return e;
+        *out = required.has_old;
     }
     return SEV_OK;
 }

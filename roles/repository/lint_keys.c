@@ -66,6 +66,24 @@ static void check_type(struct lint *l, const char *role, const struct sev_pubkey
         sev_lint_say(l, false, "unknown_key", role, id, "no client of ours can use it");
 }
 
+/* All that a root lists, whether a role has it or not: aktualizr refuses it for an unknown one. */
+static void check_types(struct lint *l, sev_slice keys)
+{
+    sev_json j = sev_json_at(keys);
+    sev_json_str name;
+    sev_json_object(&j);
+    while (sev_json_member(&j, &name)) {
+        char id[SEV_KEY_ID_CHARS + 1] = {0};
+        struct sev_pubkey key;
+        sev_slice object = SEV_EMPTY;
+        sev_json_skip(&j, &object);
+        if (j.err != SEV_OK || sev_key_parse(object, l->config->profile, &key) != SEV_OK)
+            continue;
+        memcpy(id, name.raw.ptr, name.raw.len < sizeof id - 1 ? name.raw.len : sizeof id - 1);
+        check_type(l, "root", &key, id);
+    }
+}
+
 static sev_err note_use(struct lint *l, struct uses *u, const char *role, sev_json_str id,
                         sev_slice object)
 {
@@ -75,7 +93,8 @@ static sev_err note_use(struct lint *l, struct uses *u, const char *role, sev_js
         return SEV_OK; /* sev_role_check says so where it matters */
     size_t n = id.raw.len < SEV_KEY_ID_CHARS ? id.raw.len : SEV_KEY_ID_CHARS;
     memcpy(now.id, id.raw.ptr, n);
-    check_type(l, role, &key, now.id);
+    if (!sev_repo_is_top_role(role)) /* those were all seen */
+        check_type(l, role, &key, now.id);
     if (key.type == SEV_KEY_UNKNOWN)
         return SEV_OK;
     sev_pubkey_fingerprint(&key, now.fingerprint);
@@ -175,9 +194,10 @@ sev_err sev_lint_keys(struct lint *l)
         const struct sev_public_file *f = &l->public.files[i];
         if (f->err != SEV_OK || !l->trusted[i])
             continue;
-        if (strcmp(f->role, "root") == 0)
+        if (strcmp(f->role, "root") == 0) {
+            check_types(l, f->root.keys);
             e = check_root(l, &u, f);
-        else
+        } else
             e = check_delegating(l, &u, f);
     }
     return e;

@@ -63,9 +63,13 @@ static sev_err sign_online(struct publishing *p, bool *progress)
 {
     struct sev_repository *r = p->r;
     struct sev_repo_required *required = sev_repo_take(&r->pool, sizeof *required);
+    bool drops = false;
     *progress = false;
     if (required == NULL)
         return SEV_E_MEMORY;
+    sev_err failed = sev_repo_drops_names(r, &drops);
+    if (failed != SEV_OK)
+        return failed;
     for (uint32_t i = 0; p->signer != NULL && i < r->doc_count; i++) {
         struct sev_repo_doc *d = r->docs[i];
         if (d->staged.version == 0 || !sev_repo_is_online(r, d->role))
@@ -74,7 +78,8 @@ static sev_err sign_online(struct publishing *p, bool *progress)
         sev_err e = sev_repo_required(r, d->profile, d->role, published, required);
         for (uint32_t k = 0; e == SEV_OK && k < required->count; k++)
             e = sign_set(p, d, required, &required->sets[k], progress);
-        if (e == SEV_OK && required->has_old)
+        /* A reader that still has the old root must not take a snapshot that lacks names. */
+        if (e == SEV_OK && required->has_old && !drops)
             e = sign_set(p, d, required, &required->old, progress);
         if (e != SEV_OK)
             return e;
@@ -223,6 +228,11 @@ static sev_err must_come_first(struct sev_repository *r, int profile, bool *out)
     const struct sev_repo_doc *root = sev_repo_find_doc(r, profile, "root");
     static const char *const roles[] = {"timestamp", "snapshot", "targets"};
     *out = root == NULL || root->published.version == 0;
+    if (!*out) {
+        sev_err e = sev_repo_drops_names(r, out);
+        if (e != SEV_OK)
+            return e;
+    }
     for (int i = 0; !*out && i < 3; i++) {
         struct sev_repo_required required;
         const struct sev_repo_doc *d = sev_repo_find_doc(r, profile, roles[i]);
@@ -290,8 +300,25 @@ static sev_err bring_out_profile(struct sev_repository *r, int profile)
     return e;
 }
 
+/* Roles that the snapshot does not name any more. Their versions stay claimed. */
+static void forget_dropped(struct sev_repository *r)
+{
+    uint32_t kept = 0;
+    for (uint32_t i = 0; i < r->file_count; i++)
+        if (!r->files[i]->retired)
+            r->files[kept++] = r->files[i];
+    r->file_count = kept;
+}
+
 static sev_err count_as_published(struct sev_repository *r)
 {
+    const struct sev_repo_doc *root = sev_repo_find_doc(r, SEV_PROFILE_NATIVE, "root");
+    bool drops = false;
+    sev_err failed = sev_repo_drops_names(r, &drops);
+    if (failed != SEV_OK)
+        return failed;
+    if (drops && root != NULL && root->staged.releasing)
+        forget_dropped(r);
     for (uint32_t i = 0; i < r->doc_count; i++) {
         struct sev_repo_doc *d = r->docs[i];
         sev_slice bytes;
@@ -334,9 +361,9 @@ static sev_err finish(struct sev_repository *r, bool *out_any)
 }
 
 /* What lies about afterwards. */
-static sev_err tidy(struct sev_repository *r)
+static sev_err tidy(struct sev_repository *r, enum sev_repository_publish_how how)
 {
-    bool waiting = false;
+    bool waiting = how != SEV_PUBLISH_ALL; /* somebody may be at work on the next state */
     for (uint32_t i = 0; i < r->doc_count; i++)
         waiting = waiting || r->docs[i]->staged.version != 0;
     sev_err e = sev_repo_sweep(r);
@@ -400,7 +427,7 @@ sev_err sev_repository_publish(struct sev_repository *r, sev_time now,
     e = judge(&p, &count);
     if (e != SEV_OK || count == 0) {
         sev_err kept = keep_staged(r);
-        return e != SEV_OK ? e : kept != SEV_OK ? kept : tidy(r);
+        return e != SEV_OK ? e : kept != SEV_OK ? kept : tidy(r, how);
     }
     e = sev_repo_stage_write(r);
     for (uint32_t i = 0; e == SEV_OK && i < r->doc_count; i++)
@@ -409,5 +436,5 @@ sev_err sev_repository_publish(struct sev_repository *r, sev_time now,
         e = sev_repo_save(r); /* claimed, signed, durable: here it is decided */
     if (e == SEV_OK)
         e = finish(r, &any);
-    return e == SEV_OK ? tidy(r) : e;
+    return e == SEV_OK ? tidy(r, how) : e;
 }

@@ -41,7 +41,7 @@ static sev_err reviewers(struct sev_repository *r, struct sev_repo_file **out_at
     *out_attestations = sev_repo_find_file(r, "attestations");
     *out_withdrawals = sev_repo_find_file(r, "withdrawals");
     bool both = *out_attestations != NULL && *out_withdrawals != NULL &&
-                (*out_attestations)->retired == 0 && (*out_withdrawals)->retired == 0;
+                !(*out_attestations)->retired && !(*out_withdrawals)->retired;
     if (r->kind != SEV_REPOSITORY_REGULATOR || !both)
         return sev_repo_fail(r->note, SEV_E_CONFIG, "a Regulator attests, %s does not",
                              sev_repository_kind_name(r->kind));

@@ -197,10 +197,10 @@ static sev_err stage_files(struct staging *s, int profile)
     for (uint32_t i = 0; e == SEV_OK && i < r->file_count; i++) {
         const struct sev_repo_file *f = r->files[i];
         struct sev_repo_doc *d = sev_repo_find_doc(r, profile, f->name);
-        if (f->retired != 0 && d != NULL)
+        if (f->retired && d != NULL)
             drop_staged(d);
         bool asked = !s->refresh || sev_repo_is_online(r, f->name);
-        if (f->retired != 0 || !sev_repo_has_doc(r, profile, f->name) || !asked)
+        if (f->retired || !sev_repo_has_doc(r, profile, f->name) || !asked)
             continue;
         if (profile == SEV_PROFILE_AKTUALIZR) {
             e = sev_repo_aktualizr_file(r, &derived);

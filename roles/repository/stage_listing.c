@@ -12,8 +12,8 @@ static sev_err list_one(struct staging *s, int profile, const struct sev_repo_fi
     struct sev_repo_doc *d = sev_repo_find_doc(s->r, profile, f->name);
     if (d == NULL)
         return SEV_E_NOT_FOUND;
-    bool staged = d->staged.version != 0 && f->retired == 0 &&
-                  (!s->refresh || sev_repo_is_online(s->r, f->name));
+    bool staged =
+        d->staged.version != 0 && !f->retired && (!s->refresh || sev_repo_is_online(s->r, f->name));
     if (!staged) {
         *out = (struct sev_repo_listed){d->role, d->published.version, d->published.length,
                                         d->published.sha256};
@@ -39,7 +39,7 @@ sev_err sev_repo_all_signed(struct staging *s, int profile, bool *out)
     for (uint32_t i = 0; *out && i < s->r->file_count; i++) {
         const struct sev_repo_file *f = s->r->files[i];
         const struct sev_repo_doc *d = sev_repo_find_doc(s->r, profile, f->name);
-        if (f->retired != 0 || !sev_repo_has_doc(s->r, profile, f->name))
+        if (f->retired || !sev_repo_has_doc(s->r, profile, f->name))
             continue;
         bool staged = d != NULL && d->staged.version != 0 &&
                       (!s->refresh || sev_repo_is_online(s->r, f->name));
@@ -53,48 +53,6 @@ sev_err sev_repo_all_signed(struct staging *s, int profile, bool *out)
         *out = sev_repo_complete(d, required);
     }
     return SEV_OK;
-}
-
-static sev_err root_digests(struct sev_repository *r, int profile, int64_t version,
-                            uint8_t out[2][SEV_SHA256_BYTES])
-{
-    char name[SEV_FS_PATH_MAX], folder[SEV_FS_PATH_MAX], path[SEV_FS_PATH_MAX];
-    struct sev_doc doc;
-    struct sev_root root;
-    sev_slice bytes;
-    sev_err e = sev_repo_public_name(profile, "root", version, name);
-    if (e == SEV_OK)
-        e = sev_repo_path(r, "public", folder);
-    if (e == SEV_OK)
-        e = sev_path_join(folder, name, path);
-    if (e == SEV_OK)
-        e = sev_repo_read_file(r, path, SEV_ROOT_BYTES_MAX, &bytes);
-    if (e == SEV_OK)
-        e = sev_repo_open_doc(r, profile, bytes, &doc);
-    if (e == SEV_OK)
-        e = sev_root_parse(&doc, &root);
-    if (e == SEV_OK)
-        e = sev_role_digest(&root.roles[SEV_ROLE_TIMESTAMP], (sev_profile)profile, out[0]);
-    if (e == SEV_OK)
-        e = sev_role_digest(&root.roles[SEV_ROLE_SNAPSHOT], (sev_profile)profile, out[1]);
-    return e;
-}
-
-/* A revoked role's name may go when both keys that clients remember it under are others. */
-static sev_err may_forget(struct sev_repository *r, const struct sev_repo_file *f, bool *out)
-{
-    const struct sev_repo_doc *root = sev_repo_find_doc(r, SEV_PROFILE_NATIVE, "root");
-    uint8_t then[2][SEV_SHA256_BYTES], now[2][SEV_SHA256_BYTES];
-    *out = false;
-    if (root == NULL || root->published.version <= f->retired)
-        return SEV_OK;
-    sev_err e = root_digests(r, SEV_PROFILE_NATIVE, f->retired, then);
-    if (e == SEV_OK)
-        e = root_digests(r, SEV_PROFILE_NATIVE, root->published.version, now);
-    if (e == SEV_OK)
-        *out = memcmp(then[0], now[0], SEV_SHA256_BYTES) != 0 &&
-               memcmp(then[1], now[1], SEV_SHA256_BYTES) != 0;
-    return e;
 }
 
 static void sort_listed(struct sev_repo_listed *l, uint32_t count)
@@ -119,22 +77,21 @@ sev_err sev_repo_stage_snapshot(struct staging *s, int profile)
     struct sev_repository *r = s->r;
     struct sev_repo_listed *listed = sev_repo_take(&r->pool, (r->file_count + 1) * sizeof *listed);
     uint32_t count = 0;
+    bool drops = false;
     if (listed == NULL)
         return SEV_E_MEMORY;
-    for (uint32_t i = 0; i < r->file_count; i++) {
+    sev_err e = s->refresh ? SEV_OK : sev_repo_drops_names(r, &drops);
+    for (uint32_t i = 0; e == SEV_OK && i < r->file_count; i++) {
         const struct sev_repo_file *f = r->files[i];
-        bool forget = false;
-        if (!sev_repo_has_doc(r, profile, f->name))
+        if (!sev_repo_has_doc(r, profile, f->name) || (f->retired && drops))
             continue;
-        sev_err e = f->retired != 0 ? may_forget(r, f, &forget) : SEV_OK;
-        if (e == SEV_OK && !forget)
-            e = list_one(s, profile, f, &listed[count]);
-        if (e == SEV_E_NOT_FOUND && f->retired != 0)
-            continue; /* revoked before anybody saw it */
-        if (e != SEV_OK)
-            return e;
-        count += !forget;
+        e = list_one(s, profile, f, &listed[count]);
+        count += e == SEV_OK;
+        if (e == SEV_E_NOT_FOUND && f->retired)
+            e = SEV_OK; /* revoked before anybody saw it */
     }
+    if (e != SEV_OK)
+        return e;
     sort_listed(listed, count);
     struct sev_repo_making m = {
         .r = r, .profile = profile, .role = "snapshot", .listed = listed, .listed_count = count};

@@ -9,6 +9,13 @@ struct reader {
     sev_err err; /* memory, or something that is not a matter of syntax */
 };
 
+/* How many members of an object were read that must be there. */
+static void check_count(struct reader *in, uint32_t count, uint32_t expected)
+{
+    if (in->j->err == SEV_OK && in->err == SEV_OK && count != expected)
+        sev_json_fail(in->j, SEV_E_MALFORMED);
+}
+
 static bool good(const struct reader *in)
 {
     return in->j->err == SEV_OK && in->err == SEV_OK;
@@ -99,8 +106,10 @@ static void check_set(struct reader *in, const struct sev_repo_keyset *set)
 static void read_role(struct reader *in, struct sev_repo_role *role)
 {
     sev_json_str name;
+    uint32_t count = 0;
     sev_json_object(in->j);
     while (good(in) && sev_json_member(in->j, &name)) {
+        count++;
         if (sev_json_str_is(name, "days"))
             read_u32(in, SEV_REPOSITORY_DAYS_MAX, &role->days);
         else if (sev_json_str_is(name, "keyids"))
@@ -112,6 +121,7 @@ static void read_role(struct reader *in, struct sev_repo_role *role)
         else
             sev_json_fail(in->j, SEV_E_MALFORMED);
     }
+    check_count(in, count, 4);
     check_set(in, &role->set);
     if (good(in) && role->name == NULL)
         sev_json_fail(in->j, SEV_E_MALFORMED);
@@ -164,8 +174,10 @@ static void read_keys(struct reader *in)
 static void read_delegated(struct reader *in, struct sev_repo_delegated *role)
 {
     sev_json_str name;
+    uint32_t count = 0;
     sev_json_object(in->j);
     while (good(in) && sev_json_member(in->j, &name)) {
+        count++;
         if (sev_json_str_is(name, "keyids"))
             read_ids(in, &role->set);
         else if (sev_json_str_is(name, "name"))
@@ -175,6 +187,7 @@ static void read_delegated(struct reader *in, struct sev_repo_delegated *role)
         else
             sev_json_fail(in->j, SEV_E_MALFORMED);
     }
+    check_count(in, count, 3);
     check_set(in, &role->set);
     if (good(in) && (role->name == NULL || !sev_repo_role_name_ok(role->name)))
         sev_json_fail(in->j, SEV_E_MALFORMED);
@@ -194,8 +207,10 @@ static void read_delegated_list(struct reader *in, struct sev_repo_delegation *d
 static void read_delegation(struct reader *in, struct sev_repo_delegation *d)
 {
     sev_json_str name;
+    uint32_t count = 0;
     sev_json_object(in->j);
     while (good(in) && sev_json_member(in->j, &name)) {
+        count += !sev_json_str_is(name, "hardwareIds");
         if (sev_json_str_is(name, "hardwareIds"))
             read_raw(in, '[', &d->hardware_ids);
         else if (sev_json_str_is(name, "minRoles"))
@@ -209,6 +224,7 @@ static void read_delegation(struct reader *in, struct sev_repo_delegation *d)
         else
             sev_json_fail(in->j, SEV_E_MALFORMED);
     }
+    check_count(in, count, 4);
     if (good(in) && (d->paths.len == 0 || d->role_count == 0))
         sev_json_fail(in->j, SEV_E_MALFORMED);
 }
@@ -246,8 +262,10 @@ static void read_file(struct reader *in)
     in->err = sev_repo_add_file(in->r, "", 0, &f);
     if (in->err != SEV_OK)
         return;
+    uint32_t count = 0;
     sev_json_object(in->j);
     while (good(in) && sev_json_member(in->j, &name)) {
+        count += !sev_json_str_is(name, "custom");
         if (sev_json_str_is(name, "custom"))
             read_raw(in, '{', &f->custom);
         else if (sev_json_str_is(name, "days"))
@@ -257,12 +275,13 @@ static void read_file(struct reader *in)
         else if (sev_json_str_is(name, "name"))
             read_text(in, &f->name);
         else if (sev_json_str_is(name, "retired"))
-            read_version(in, &f->retired);
+            sev_json_bool(in->j, &f->retired);
         else if (sev_json_str_is(name, "targets"))
             read_entries(in, f);
         else
             sev_json_fail(in->j, SEV_E_MALFORMED);
     }
+    check_count(in, count, 5);
     bool top = in->r->file_count == 1;
     if (good(in) && (top ? strcmp(f->name, "targets") != 0 : !sev_repo_role_name_ok(f->name)))
         sev_json_fail(in->j, SEV_E_MALFORMED);
@@ -271,8 +290,10 @@ static void read_file(struct reader *in)
 static void read_published(struct reader *in, struct sev_repo_doc *d)
 {
     sev_json_str name;
+    uint32_t count = 0;
     sev_json_object(in->j);
     while (good(in) && sev_json_member(in->j, &name)) {
+        count++;
         if (sev_json_str_is(name, "content"))
             read_hex(in, d->published.content);
         else if (sev_json_str_is(name, "expires"))
@@ -286,6 +307,7 @@ static void read_published(struct reader *in, struct sev_repo_doc *d)
         else
             sev_json_fail(in->j, SEV_E_MALFORMED);
     }
+    check_count(in, count, 5);
 }
 
 static void read_sigs(struct reader *in, struct sev_repo_doc *d)
@@ -313,8 +335,10 @@ static void read_sigs(struct reader *in, struct sev_repo_doc *d)
 static void read_staged(struct reader *in, struct sev_repo_doc *d)
 {
     sev_json_str name;
+    uint32_t count = 0;
     sev_json_object(in->j);
     while (good(in) && sev_json_member(in->j, &name)) {
+        count++;
         if (sev_json_str_is(name, "content"))
             read_hex(in, d->staged.content);
         else if (sev_json_str_is(name, "expires"))
@@ -330,6 +354,7 @@ static void read_staged(struct reader *in, struct sev_repo_doc *d)
         else
             sev_json_fail(in->j, SEV_E_MALFORMED);
     }
+    check_count(in, count, 6);
 }
 
 static void read_doc(struct reader *in)
@@ -341,8 +366,10 @@ static void read_doc(struct reader *in)
         in->err = SEV_E_MEMORY;
         return;
     }
+    uint32_t count = 0;
     sev_json_object(in->j);
     while (good(in) && sev_json_member(in->j, &name)) {
+        count += !sev_json_str_is(name, "published") && !sev_json_str_is(name, "staged");
         if (sev_json_str_is(name, "claimed"))
             read_version(in, &d->claimed);
         else if (sev_json_str_is(name, "profile"))
@@ -356,6 +383,7 @@ static void read_doc(struct reader *in)
         else
             sev_json_fail(in->j, SEV_E_MALFORMED);
     }
+    check_count(in, count, 3);
     d->profile = strcmp(profile, "aktualizr") == 0 ? SEV_PROFILE_AKTUALIZR : SEV_PROFILE_NATIVE;
     bool named = d->role != NULL && (strcmp(profile, "native") == 0 || d->profile != 0) &&
                  (sev_repo_is_top_role(d->role) || sev_repo_role_name_ok(d->role));
@@ -394,8 +422,11 @@ static void read_state(struct reader *in)
 {
     sev_json_str name;
     int64_t format = 0;
+    uint32_t count = 0;
+    in->r->kind = SEV_REPOSITORY_KINDS;
     sev_json_object(in->j);
     while (good(in) && sev_json_member(in->j, &name)) {
+        count += !sev_json_str_is(name, "vehicle");
         if (sev_json_str_is(name, "documents"))
             read_list(in, read_doc);
         else if (sev_json_str_is(name, "files"))
@@ -413,6 +444,7 @@ static void read_state(struct reader *in)
         else
             sev_json_fail(in->j, SEV_E_MALFORMED);
     }
+    check_count(in, count, 6);
     bool whole = format == SEV_REPO_FORMAT && in->r->file_count > 0 && in->r->profiles[0].on;
     for (int p = 0; whole && p < PROFILES; p++) {
         static const char *const top[] = {"root", "timestamp", "snapshot", "targets"};

@@ -128,7 +128,7 @@ static void put_file(sev_json_writer *w, const struct sev_repo_file *f)
         put_delegation(w, &f->delegations[i]);
     sev_json_w_array_end(w);
     put_text(w, "name", f->name);
-    sev_json_w_integer_member(w, "retired", f->retired);
+    sev_json_w_bool_member(w, "retired", f->retired);
     sev_json_w_name(w, SEV_LIT("targets"));
     sev_json_w_object(w);
     for (uint32_t i = 0; i < f->entry_count; i++) {

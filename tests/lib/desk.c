@@ -369,6 +369,137 @@ uint32_t desk_lint_errors(struct desk *d, sev_repository_kind kind, const char *
     return c.errors;
 }
 
+struct lint_question {
+    const char *code;
+    bool is_error, seen;
+};
+
+static void answer(void *context, const struct sev_lint_finding *f)
+{
+    struct lint_question *q = context;
+    q->seen = q->seen || (strcmp(f->code, q->code) == 0 && f->is_error == q->is_error);
+}
+
+bool desk_lint_says(struct desk *d, sev_repository_kind kind, bool is_error, const char *code)
+{
+    struct lint_question q = {code, is_error, false};
+    char folder[400];
+    (void)snprintf(folder, sizeof folder, "%s/public", d->dir);
+    struct sev_lint_config config = {.folder = folder, .kind = kind, .now = d->now, .days = 3};
+    CHECK_OK(sev_repository_lint(&d->real, &config, answer, &q, &d->note));
+    return q.seen;
+}
+
+/* --------------------------------------------------------------------- forging */
+
+#define FORGED_BYTES_MAX 262144u
+
+static void file_of(struct desk *d, const char *role, char out[400])
+{
+    if (strcmp(role, "timestamp") == 0)
+        (void)snprintf(out, 400, "%s/public/timestamp.json", d->dir);
+    else
+        (void)snprintf(out, 400, "%s/public/%lld.%s.json", d->dir, (long long)desk_version(d, role),
+                       role);
+}
+
+static void put_signature(char *out, size_t cap, enum desk_key key, sev_slice message)
+{
+    uint8_t raw[SEV_SIG_BYTES_MAX], hex[2 * SEV_SIG_BYTES_MAX];
+    sev_buf sig = sev_buf_of(raw, sizeof raw), h = sev_buf_of(hex, sizeof hex);
+    CHECK_OK(sev_privkey_sign(key_of(key), message, &sig));
+    sev_hex_encode(sev_buf_slice(&sig), &h);
+    size_t n = strlen(out);
+    (void)snprintf(out + n, cap - n, "%s{\"keyid\":\"%s\",\"sig\":\"%.*s\"}", n != 0 ? "," : "",
+                   desk_id(key), (int)h.len, (const char *)hex);
+}
+
+static void sign_and_write(const char *path, const char *role, const char *body)
+{
+    static const struct {
+        const char *role;
+        enum desk_key keys[2];
+    } signers[] = {{"root", {ROOT_1, ROOT_2}},
+                   {"targets", {TARGETS, TARGETS}},
+                   {"snapshot", {SNAPSHOT, SNAPSHOT}},
+                   {"timestamp", {TIMESTAMP, TIMESTAMP}},
+                   {"supplier", {SUPPLIER, SUPPLIER}},
+                   {"tier", {TIER, TIER}},
+                   {"withdrawals", {REVIEWER_1, REVIEWER_2}},
+                   {"attestations", {REVIEWER_1, REVIEWER_2}}};
+    char signatures[4096] = "";
+    size_t cap = strlen(body) + 64, i = 0;
+    uint8_t *message = malloc(cap);
+    uint32_t slots[1024];
+    CHECK(message != NULL);
+    sev_buf m = sev_buf_of(message, cap);
+    CHECK_OK(sev_json_canonical(sev_slice_of(body, strlen(body)), SEV_CANON_OLPC,
+                                (struct sev_json_scratch){slots, 1024}, &m));
+    while (strcmp(signers[i].role, role) != 0)
+        i++;
+    for (int k = 0; k < 2 && (k == 0 || signers[i].keys[1] != signers[i].keys[0]); k++)
+        put_signature(signatures, sizeof signatures, signers[i].keys[k], sev_buf_slice(&m));
+    free(message);
+    FILE *f = fopen(path, "wb");
+    CHECK(f != NULL);
+    CHECK(fprintf(f, "{\"signatures\":[%s],\"signed\":%s}", signatures, body) > 0);
+    CHECK_EQ(fclose(f), 0);
+}
+
+/* The signed part of a file, with every `find` replaced. */
+static char *edited_body(const char *path, const char *find, const char *replace)
+{
+    size_t len, n = 0, skip = strlen(find);
+    char *text = (char *)sev_test_read(path, &len), *out = malloc(FORGED_BYTES_MAX);
+    const char *at = strstr(text, "\"signed\":");
+    CHECK(at != NULL && out != NULL);
+    at += 9;
+    const char *end = text + len - 1;
+    bool any = false;
+    while (at < end) {
+        CHECK(n + strlen(replace) + 1 < FORGED_BYTES_MAX);
+        if (strncmp(at, find, skip) == 0) {
+            memcpy(out + n, replace, strlen(replace));
+            n += strlen(replace);
+            at += skip;
+            any = true;
+        } else {
+            out[n++] = *at++;
+        }
+    }
+    out[n] = '\0';
+    free(text);
+    if (!any)
+        fail_msg("no %s in %s", find, path);
+    return out;
+}
+
+static void fingerprint(const char *path, char out[160])
+{
+    size_t len;
+    uint8_t *bytes = sev_test_read(path, &len), digest[SEV_SHA256_BYTES];
+    char hex[2 * SEV_SHA256_BYTES + 1] = {0};
+    sev_buf b = sev_buf_of(hex, sizeof hex - 1);
+    sev_sha256(sev_slice_of(bytes, len), digest);
+    sev_hex_encode(sev_slice_of(digest, sizeof digest), &b);
+    (void)snprintf(out, 160, "{\"sha256\":\"%s\"},\"length\":%zu,", hex, len);
+    free(bytes);
+}
+
+void desk_forge(struct desk *d, const char *role, const char *find, const char *replace)
+{
+    char path[400], before[160], after[160];
+    file_of(d, role, path);
+    fingerprint(path, before);
+    char *body = edited_body(path, find, replace);
+    sign_and_write(path, role, body);
+    free(body);
+    fingerprint(path, after);
+    if (strcmp(role, "root") == 0 || strcmp(role, "timestamp") == 0)
+        return;
+    desk_forge(d, strcmp(role, "snapshot") == 0 ? "timestamp" : "snapshot", before, after);
+}
+
 /* -------------------------------------------------------------------- reader */
 
 #define READER_BYTES (4u << 20)

@@ -95,6 +95,12 @@ int64_t desk_version(const struct desk *d, const char *role);
 /** Errors that lint finds (both profiles); each is printed. */
 uint32_t desk_lint_errors(struct desk *d, sev_repository_kind kind, const char *expected_code);
 
+/** Does lint say this (as an error, or as a warning)? */
+bool desk_lint_says(struct desk *d, sev_repository_kind kind, bool is_error, const char *code);
+/** What the tool would never write: edit the signed part of a public file, sign it with the right
+ *  keys, and mend snapshot and timestamp so that nothing else is wrong. */
+void desk_forge(struct desk *d, const char *role, const char *find, const char *replace);
+
 /* -------------------------------------------------------------------- reader */
 
 #define READER_FILES_MAX 32
