@@ -7,6 +7,9 @@
 #include <curl/curl.h>
 
 #define ERROR_PAGE_BYTES_MAX 65536
+/* Of one answer: interim answers, headers and trailers. libcurl bounds the first two by itself, at
+ * 300 KiB, the last not at all. */
+#define HEADER_BYTES_MAX 65536
 
 const struct sev_fetch_limits sev_fetch_defaults = {
     .connect_ms = 10000, .rate_min = 512, .rate_window = 10};
@@ -14,7 +17,7 @@ const struct sev_fetch_limits sev_fetch_defaults = {
 struct sev_fetch {
     CURL *curl;
     struct sev_fetch_limits limits;
-    uint64_t received, bytes_max;
+    uint64_t received, bytes_max, header_bytes;
     sev_fetch_sink *sink;
     void *context;
     sev_err sink_err;
@@ -40,6 +43,18 @@ static size_t on_body(char *bytes, size_t one, size_t count, void *self)
     return f->sink_err == SEV_OK ? len : 0;
 }
 
+/* They say nothing that is needed here, and may be endless. */
+static size_t on_header(char *bytes, size_t one, size_t count, void *self)
+{
+    struct sev_fetch *f = self;
+    (void)bytes;
+    f->header_bytes += one * count;
+    if (f->header_bytes <= HEADER_BYTES_MAX)
+        return one * count;
+    f->sink_err = SEV_E_TOO_LONG;
+    return 0;
+}
+
 static bool set_fixed_options(struct sev_fetch *f)
 {
     CURL *c = f->curl;
@@ -54,6 +69,8 @@ static bool set_fixed_options(struct sev_fetch *f)
            curl_easy_setopt(c, CURLOPT_LOW_SPEED_LIMIT, (long)f->limits.rate_min) == CURLE_OK &&
            curl_easy_setopt(c, CURLOPT_LOW_SPEED_TIME, (long)f->limits.rate_window) == CURLE_OK &&
            curl_easy_setopt(c, CURLOPT_ERRORBUFFER, f->detail) == CURLE_OK &&
+           curl_easy_setopt(c, CURLOPT_HEADERFUNCTION, on_header) == CURLE_OK &&
+           curl_easy_setopt(c, CURLOPT_HEADERDATA, f) == CURLE_OK &&
            curl_easy_setopt(c, CURLOPT_WRITEFUNCTION, on_body) == CURLE_OK &&
            curl_easy_setopt(c, CURLOPT_WRITEDATA, f) == CURLE_OK;
 }
@@ -89,6 +106,17 @@ static sev_err why_timed_out(struct sev_fetch *f)
     return f->received > 0 || header_bytes > 0 ? SEV_E_TOO_SLOW : SEV_E_UNREACHABLE;
 }
 
+/* libcurl calls it so too when a single line of a header has more than 100 KiB. */
+static sev_err why_no_memory(struct sev_fetch *f)
+{
+    curl_off_t first_byte = 0;
+    curl_easy_getinfo(f->curl, CURLINFO_STARTTRANSFER_TIME_T, &first_byte);
+    if (first_byte == 0)
+        return SEV_E_MEMORY;
+    snprintf(f->detail, sizeof f->detail, "a header line without end, or no memory");
+    return SEV_E_UNREACHABLE;
+}
+
 static sev_err judge_status(struct sev_fetch *f)
 {
     long status = 0;
@@ -102,7 +130,7 @@ static sev_err judge_status(struct sev_fetch *f)
 sev_err sev_fetch_get(struct sev_fetch *f, const char *url, uint64_t bytes_max,
                       unsigned seconds_max, sev_fetch_sink *sink, void *context)
 {
-    f->received = 0;
+    f->received = f->header_bytes = 0;
     f->bytes_max = bytes_max;
     f->sink = sink;
     f->context = context;
@@ -121,7 +149,7 @@ sev_err sev_fetch_get(struct sev_fetch *f, const char *url, uint64_t bytes_max,
     case CURLE_OPERATION_TIMEDOUT:
         return why_timed_out(f);
     case CURLE_OUT_OF_MEMORY:
-        return SEV_E_MEMORY;
+        return why_no_memory(f);
     default:
         return SEV_E_UNREACHABLE;
     }
