@@ -16,7 +16,6 @@
 #define ARENA_BYTES (128u << 20)
 #define LOCK_MS 10000
 #define READ_BYTES 65536
-#define FILE_NAME_MAX 255
 
 struct client {
     struct cli *cli;
@@ -272,24 +271,10 @@ static bool leads_elsewhere(sev_slice name)
     return false;
 }
 
-/* One flat folder: the name percent-encoded, a dot in front too, so that nothing is hidden. A name
- * that is too long for a file is its hash, behind a '%' that no encoded name can begin with. */
 static sev_err choose_path(struct artifact *a, const char *folder)
 {
-    char name[3 * SEV_NAME_BYTES_MAX + 8];
-    sev_buf b = sev_buf_of(name, sizeof name - 1);
-    bool hidden = a->name.ptr[0] == '.';
-    if (hidden)
-        sev_buf_put(&b, "%2E", 3);
-    sev_percent_encode(sev_slice_sub(a->name, hidden, a->name.len), false, &b);
-    if (b.overflow || b.len > FILE_NAME_MAX) {
-        uint8_t digest[SEV_SHA256_BYTES];
-        sev_sha256(a->name, digest);
-        b = sev_buf_of(name, sizeof name - 1);
-        sev_buf_put(&b, "%sha256-", 8);
-        sev_hex_encode(sev_slice_of(digest, sizeof digest), &b);
-    }
-    name[b.len] = '\0';
+    char name[REPOSITORY_HOST_FILE_NAME_MAX + 1];
+    repository_host_file_name(a->name, name);
     return sev_path_join(folder, name, a->path);
 }
 

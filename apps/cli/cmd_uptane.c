@@ -1,6 +1,7 @@
 /* cmd_uptane - one verification cycle of an ECU against repositories served over plain HTTP.
  * For tests and diagnosis: the vehicle's daemons drive the same machine (secureev/client.h).
  * SPDX-License-Identifier: MIT */
+#define _XOPEN_SOURCE 700 /* realpath */
 #include <stdlib.h>
 #include <string.h>
 
@@ -160,6 +161,21 @@ static sev_mode mode_of(const char *name)
     return strcmp(name, "partial") == 0 ? SEV_MODE_PARTIAL : SEV_MODE_PRIMARY;
 }
 
+/* A folder of --state with a trusted root in it: emptied, the vehicle would have to go back to the
+ * factory. */
+static bool holds_a_root(const struct cycle *y)
+{
+    struct sev_fs_stat st;
+    char path[SEV_FS_PATH_MAX];
+    char *out = realpath(y->out, NULL), *state = realpath(y->state, NULL);
+    size_t n = state != NULL ? strlen(state) : 0;
+    bool inside = out != NULL && state != NULL && strncmp(out, state, n) == 0 && out[n] == '/';
+    free(out);
+    free(state);
+    return inside && sev_path_join(y->out, "root.json", path) == SEV_OK &&
+           sev_file_stat(y->fs, path, &st) == SEV_OK;
+}
+
 /* --out holds the images of this cycle and nothing else. What an earlier one left goes; a folder
  * with folders in it is somebody's home, not ours to empty. */
 static int empty_out(struct cycle *y)
@@ -167,6 +183,8 @@ static int empty_out(struct cycle *y)
     struct sev_names names = {0};
     char path[SEV_FS_PATH_MAX];
     sev_err e = sev_dir_ensure(y->fs, y->out, 0755, 0);
+    if (e == SEV_OK && holds_a_root(y))
+        return cli_usage(y->cli, "--out would empty a repository's folder in --state");
     if (e == SEV_OK)
         e = sev_dir_clean(y->fs, y->out);
     if (e == SEV_OK)
@@ -200,15 +218,11 @@ static sev_err to_client_and_file(void *context, sev_slice bytes)
     return e == SEV_OK ? sev_file_append(&y->writers[y->writer_count], bytes) : e;
 }
 
-/* One file per image, its name percent-encoded: no image can leave the folder. */
+/* One file per image: none can leave the folder. */
 static sev_err open_writer(struct cycle *y, sev_slice image)
 {
-    char name[3 * SEV_NAME_BYTES_MAX + 1], path[SEV_FS_PATH_MAX];
-    sev_buf b = sev_buf_of(name, sizeof name - 1);
-    sev_percent_encode(image, false, &b);
-    if (b.overflow || b.len > 255)
-        return SEV_E_BAD_NAME;
-    name[b.len] = '\0';
+    char name[REPOSITORY_HOST_FILE_NAME_MAX + 1], path[SEV_FS_PATH_MAX];
+    repository_host_file_name(image, name);
     struct sev_file_writer *more = realloc(y->writers, (y->writer_count + 1) * sizeof *y->writers);
     if (more == NULL)
         return SEV_E_MEMORY;
@@ -258,7 +272,16 @@ static void note_released(struct cycle *y, const struct sev_image *image)
     y->put_out++;
 }
 
-/* All verified: every image appears under its name, or none stays. */
+/* The cycle ended otherwise after all: none of its images stays. */
+static void take_back(struct cycle *y)
+{
+    for (uint32_t i = 0; i < y->released; i++) {
+        sev_err gone = sev_file_remove(y->fs, y->writers[i].path);
+        (void)gone; /* what cannot be removed goes with the next cycle */
+    }
+}
+
+/* All verified: every image appears under its name. */
 static sev_err release(struct cycle *y)
 {
     uint32_t next = 0;
@@ -267,10 +290,7 @@ static sev_err release(struct cycle *y)
             next++;
         sev_err e = sev_file_commit(&y->writers[y->released], true);
         if (e != SEV_OK) {
-            for (uint32_t i = 0; i <= y->released; i++) {
-                sev_err gone = sev_file_remove(y->fs, y->writers[i].path);
-                (void)gone; /* the cycle is refused; what cannot be removed goes with the next */
-            }
+            y->released++; /* it may have its name already */
             return e;
         }
         note_released(y, &y->client->images[next++]);
@@ -409,6 +429,8 @@ static int run_prepared(struct cycle *y, sev_mode mode, sev_time now)
     };
     sev_client_init(y->client, &config, &y->arena);
     drive(y);
+    if (y->client->err != SEV_OK) /* that they are installed could not be stored, perhaps */
+        take_back(y);
     return report(y);
 }
 

@@ -12,6 +12,23 @@ void repository_host_url(const char *base, const char *relative, struct cli_text
     cli_text_put(out, relative, strlen(relative));
 }
 
+void repository_host_file_name(sev_slice image, char out[REPOSITORY_HOST_FILE_NAME_MAX + 1])
+{
+    sev_buf b = sev_buf_of(out, REPOSITORY_HOST_FILE_NAME_MAX);
+    bool hidden = image.len != 0 && image.ptr[0] == '.';
+    if (hidden)
+        sev_buf_put(&b, "%2E", 3);
+    sev_percent_encode(sev_slice_sub(image, hidden, image.len), false, &b);
+    if (b.overflow) {
+        uint8_t digest[SEV_SHA256_BYTES];
+        sev_sha256(image, digest);
+        b = sev_buf_of(out, REPOSITORY_HOST_FILE_NAME_MAX);
+        sev_buf_put(&b, "%sha256-", 8);
+        sev_hex_encode(sev_slice_of(digest, sizeof digest), &b);
+    }
+    out[b.len] = '\0';
+}
+
 static sev_err load(const struct repository_host *h, const struct sev_want *want, const char *path,
                     size_t *out_len)
 {

@@ -23,6 +23,12 @@ struct repository_host {
 SEV_MUST_USE sev_err repository_host_serve(const struct repository_host *h,
                                            const struct sev_want *want, size_t *out_len);
 
+/** What an image is called as a file of one flat folder: percent-encoded, a dot in front too, so
+ * that nothing is hidden. A name that is too long for a file is its hash, behind a '%' that no
+ * encoded name can begin with. */
+#define REPOSITORY_HOST_FILE_NAME_MAX 255
+void repository_host_file_name(sev_slice image, char out[REPOSITORY_HOST_FILE_NAME_MAX + 1]);
+
 /** Base and relative URL, with one slash between them; `base` stays verbatim. */
 void repository_host_url(const char *base, const char *relative, struct cli_text *out);
 

@@ -215,7 +215,7 @@ static bool step_plan(struct sev_client *c, struct sev_client_want *out)
     }
     if (!any_wanted(c)) /* REQ-VER-04: nothing new, nobody else is asked */
         c->state = STATE_RELEASE;
-    else if (!has_room_for_state(c)) /* it would be missed when the images are handed over already */
+    else if (!has_room_for_state(c)) /* or it would be missed when the images are handed over */
         return refuse(c, SEV_E_MEMORY);
     else if (c->config.mode == SEV_MODE_PARTIAL)
         c->state = STATE_IMAGE;

@@ -1,5 +1,5 @@
-"""test_wire - HTTP as whoever sits on the wire may bend it: no body is taken that is not a whole 200,
-no answer costs unbounded time or memory.
+"""test_wire - HTTP as whoever sits on the wire may bend it: no body is taken that is not a whole
+200, no answer costs unbounded time or memory.
 SPDX-License-Identifier: MIT"""
 
 import gzip
@@ -9,6 +9,7 @@ import server
 from case import ANY, Case
 
 EITHER = ("RETRY", "REFUSE")
+OK = b"HTTP/1.1 200 OK\r\n"
 HEADER_BYTES_MAX = 4 << 20  # of what the server could send: sockets buffer more than is taken
 
 
@@ -65,17 +66,16 @@ class Wire(Case):
             self.assertLess(world.sent, HEADER_BYTES_MAX, label)
 
     def test_headers_without_end(self):
-        ok = b"HTTP/1.1 200 OK\r\n"
-        self.bounded("many", forever(ok, b"X-A: " + b"a" * 4000 + b"\r\n"))
-        self.bounded("one", forever(ok + b"X-A: ", b"a" * 65536), attack=None, cls="RETRY")
-        self.bounded("many short ones", forever(ok, b"A:\r\n" * 1000))
+        self.bounded("many", forever(OK, b"X-A: " + b"a" * 4000 + b"\r\n"))
+        self.bounded("one", forever(OK + b"X-A: ", b"a" * 65536), attack=None, cls="RETRY")
+        self.bounded("many short ones", forever(OK, b"A:\r\n" * 1000))
 
     def test_interim_answers_without_end(self):
         self.bounded("100", forever(b"", b"HTTP/1.1 100 Continue\r\n\r\n" * 100))
         self.bounded("103", forever(b"", b"HTTP/1.1 103 Early Hints\r\nLink: <x>\r\n\r\n" * 100))
 
     def test_trailers_without_end(self):
-        head = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n"
+        head = OK + b"Transfer-Encoding: chunked\r\n\r\n0\r\n"
         self.bounded("trailers", forever(head, b"X-A: " + b"a" * 4000 + b"\r\n"))
 
     def test_no_http_at_all(self):
@@ -84,9 +84,9 @@ class Wire(Case):
             ("0.9", lambda honest: [honest]),
             ("status", lambda honest: [b"HTTP/1.1 2OO OK\r\n\r\n", honest]),
             ("ssh", lambda honest: [b"SSH-2.0-x\r\n"]),
-            ("short", lambda honest: [b"HTTP/1.1 200 OK\r\nContent-Length: 9999\r\n\r\n", honest]),
-            ("negative", lambda honest: [b"HTTP/1.1 200 OK\r\nContent-Length: -1\r\n\r\n"]),
-            ("chunk", lambda h: [b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n", h]),
+            ("short", lambda honest: [OK + b"Content-Length: 9999\r\n\r\n", honest]),
+            ("negative", lambda honest: [OK + b"Content-Length: -1\r\n\r\n"]),
+            ("chunk", lambda h: [OK + b"Transfer-Encoding: chunked\r\n\r\nzz\r\n", h]),
             ("nothing", lambda honest: []),
         ):
             for _ in self.answered(label, chunks):
@@ -101,12 +101,12 @@ class Wire(Case):
             pass
 
     def test_success_without_a_body(self):
-        for _ in self.answered("empty", lambda h: [b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"]):
+        for _ in self.answered("empty", lambda honest: [OK + b"Content-Length: 0\r\n\r\n"]):
             pass
 
     def test_compressed_without_being_asked(self):
         """What arrives is what counts: nothing is unpacked, so no bomb goes off."""
-        head = b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: %d\r\n\r\n"
+        head = OK + b"Content-Encoding: gzip\r\nContent-Length: %d\r\n\r\n"
         bomb = gzip.compress(b" " * (64 << 20))
         for label, make in (("body", gzip.compress), ("bomb", lambda honest: bomb)):
 
