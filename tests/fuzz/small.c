@@ -264,6 +264,8 @@ static sev_err judge_targets(sev_slice file, const struct sev_small_trust *trust
         return SEV_E_WRONG_VEHICLE;
     if (t.common.version < trust->targets.version)
         return SEV_E_VERSION_ROLLBACK;
+    if (t.common.version == trust->targets.version) /* no file has the digest of that floor */
+        return SEV_E_EQUIVOCATION;
     if (NOW >= t.common.expires)
         return SEV_E_EXPIRED;
     if (t.delegations.len != 0)
