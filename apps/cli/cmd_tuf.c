@@ -150,10 +150,6 @@ static void serve(struct client *t, const struct sev_want *want)
                                    .detail = &t->detail};
     size_t len = 0;
     sev_err e = repository_host_serve(&host, want, &len);
-    /* A stored file that cannot even be read verifies no better than one that is not there, and
-     * is replaced by the next; but nothing replaces the trusted root. */
-    if (want->kind == SEV_WANT_LOAD && e == SEV_E_STORE && strcmp(want->file, "root.json") != 0)
-        e = SEV_E_ABSENT;
     if (e == SEV_OK)
         sev_walk_got(t->walk, len);
     else if (e == SEV_E_ABSENT)

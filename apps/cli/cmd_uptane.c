@@ -120,6 +120,9 @@ static int prepare_map(struct cycle *y)
         e = sev_path_join(y->state, folder, y->folders[i]);
         if (e != SEV_OK)
             return cli_fail(y->cli, e, NULL, "%s", y->state);
+        e = sev_dir_clean(y->fs, y->folders[i]);
+        if (e != SEV_OK && e != SEV_E_NOT_FOUND)
+            return cli_fail_fs(y->cli, e, NULL);
     }
     return 0;
 }
@@ -187,6 +190,8 @@ static int empty_out(struct cycle *y)
         return cli_usage(y->cli, "--out would empty a repository's folder in --state");
     if (e == SEV_OK)
         e = sev_dir_clean(y->fs, y->out);
+    if (e == SEV_OK) /* what a killed run left there, too: it would stay for ever */
+        e = sev_dir_clean(y->fs, y->state);
     if (e == SEV_OK)
         e = sev_dir_list(y->fs, y->out, 100000, &names);
     for (size_t i = 0; e == SEV_OK && i < names.count; i++) {

@@ -38,7 +38,7 @@ static sev_err load(const struct repository_host *h, const struct sev_want *want
         return SEV_E_ABSENT;
     if (e != SEV_OK) {
         cli_text_printf(h->detail, "%s", path);
-        return e == SEV_E_TOO_LONG ? SEV_E_STORE : e;
+        return e;
     }
     if (bytes.len != 0)
         memcpy(want->dest, bytes.ptr, bytes.len);

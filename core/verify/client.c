@@ -483,6 +483,8 @@ void sev_client_absent(struct sev_client *c)
 void sev_client_failed(struct sev_client *c, sev_err why)
 {
     c->waiting = false;
+    if (c->state == STATE_LOAD && why == SEV_E_TOO_LONG)
+        why = SEV_E_STORE;
     if (c->state == STATE_IMAGE || is_state_want(c))
         refuse(c, why);
     else

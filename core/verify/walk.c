@@ -62,6 +62,7 @@ bool sev_walk_want_bytes(struct sev_walk *w, struct sev_want *out, sev_want_kind
     w->dest = sev_arena_take(w->arena, w->dest_max);
     if (w->dest == NULL || (w->short_of_memory && w->dest_max == 0))
         return sev_walk_refuse(w, SEV_E_MEMORY);
+    w->loading = kind == SEV_WANT_LOAD;
     out->kind = kind;
     out->dest = w->dest;
     out->max = w->dest_max;
@@ -70,7 +71,7 @@ bool sev_walk_want_bytes(struct sev_walk *w, struct sev_want *out, sev_want_kind
 
 bool sev_walk_want_store(struct sev_walk *w, struct sev_want *out, sev_slice bytes)
 {
-    (void)w;
+    w->loading = false;
     out->kind = SEV_WANT_STORE;
     out->bytes = bytes;
     return true;
@@ -907,7 +908,15 @@ void sev_walk_failed(struct sev_walk *w, sev_err why)
         w->state = STATE_ROOT_DONE;
         return;
     }
-    sev_walk_refuse(w, why == SEV_E_TOO_LONG && w->short_of_memory ? SEV_E_MEMORY : why);
+    if (why == SEV_E_TOO_LONG && w->short_of_memory)
+        why = SEV_E_MEMORY;
+    else if (why == SEV_E_TOO_LONG && w->loading)
+        why = SEV_E_STORE;
+    /* Longer than any may be, a stored file is as good as none: it is replaced. But the root. */
+    if (why == SEV_E_STORE && w->loading && w->state != STATE_ROOT_LOAD)
+        states[w->state].absent(w, SEV_EMPTY);
+    else
+        sev_walk_refuse(w, why);
 }
 
 const char *sev_walk_state_name(const struct sev_walk *w)

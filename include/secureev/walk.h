@@ -103,6 +103,7 @@ struct sev_walk {
     uint8_t *dest; /**< what the last LOAD or FETCH was given */
     size_t dest_max;
     bool short_of_memory; /**< dest_max is less than the file may have */
+    bool loading;         /**< it was a LOAD */
     sev_slice incoming;
     size_t mark;
 
@@ -154,7 +155,8 @@ void sev_walk_next(struct sev_walk *w, struct sev_want *out);
 void sev_walk_got(struct sev_walk *w, size_t len);
 /** It certainly does not exist (404, no such file). */
 void sev_walk_absent(struct sev_walk *w);
-/** It could not be had: SEV_E_TOO_LONG, SEV_E_TOO_SLOW, SEV_E_UNREACHABLE, SEV_E_IO... */
+/** It could not be had: SEV_E_TOO_LONG, SEV_E_TOO_SLOW, SEV_E_UNREACHABLE, SEV_E_IO... A stored
+ * file that is too long (or SEV_E_STORE, damaged) is as good as none, but for the root. */
 void sev_walk_failed(struct sev_walk *w, sev_err why);
 
 /** After a refresh that succeeded: look for an image for a hardware id (empty: any). Both must
