@@ -5,7 +5,6 @@
 
 #include <signal.h>
 #include <stdlib.h>
-#include <time.h>
 
 const struct cli_option cli_global_options[] = {
     {.name = "json", .help = "answer in JSON, one value on one line; errors likewise"},
@@ -115,6 +114,12 @@ void cli_nearest_offer(struct cli_nearest *n, const char *candidate)
     }
 }
 
+/* Half of it is right: worth naming. */
+static bool is_near(const struct cli_nearest *n)
+{
+    return n->best != NULL && n->distance <= (strlen(n->word) + 1) / 2;
+}
+
 /* ---------------------------------------------------------------- errors */
 
 /* Reports a usage error whose detail and hint were built up as texts; frees them. */
@@ -180,6 +185,10 @@ static int unknown_option(struct cli *c, const char *name, size_t len)
     if (search.found && c->depth == 0) {
         cli_text_printf(&detail, "; it belongs to %s, whose word comes first", owner.ptr);
         cli_text_printf(&hint, "%s --%.*s", owner.ptr, (int)len, name);
+        hint_help(c, &hint);
+    } else if (!is_near(&nearest)) {
+        cli_put_path(c->path, c->depth, &hint);
+        cli_text_printf(&hint, " --help");
     } else {
         const struct cli_option *o = option_here_or_below(c, nearest.best, strlen(nearest.best));
         cli_text_printf(&detail, "; the nearest is --%s", nearest.best);
@@ -187,8 +196,8 @@ static int unknown_option(struct cli *c, const char *name, size_t len)
         cli_text_printf(&hint, " ");
         if (o != NULL)
             cli_put_option(o, &hint);
+        hint_help(c, &hint);
     }
-    hint_help(c, &hint);
     cli_text_free(&owner);
     return usage_texts(c, &detail, &hint);
 }
@@ -203,11 +212,16 @@ static int unknown_command(struct cli *c, const char *word)
     for (; sub != NULL && sub->name != NULL; sub++)
         cli_nearest_offer(&nearest, sub->name);
     cli_put_path(c->path, c->depth, &detail);
-    cli_text_printf(&detail, " has no command \"%s\"; the nearest is \"%s\"", word, nearest.best);
+    cli_text_printf(&detail, " has no command \"%s\"", word);
     cli_text_printf(&hint, "type: ");
     cli_put_path(c->path, c->depth, &hint);
-    cli_text_printf(&hint, " %s", nearest.best);
-    hint_help(c, &hint);
+    if (is_near(&nearest)) {
+        cli_text_printf(&detail, "; the nearest is \"%s\"", nearest.best);
+        cli_text_printf(&hint, " %s", nearest.best);
+        hint_help(c, &hint);
+    } else {
+        cli_text_printf(&hint, " --help");
+    }
     return usage_texts(c, &detail, &hint);
 }
 
@@ -218,9 +232,13 @@ static bool is_option(const char *word)
     return word[0] == '-' && word[1] != '\0';
 }
 
+static int take_word(struct cli *c, const char *word);
+
 static int take_option(struct cli *c, char **argv, int argc, int *at)
 {
     const char *word = argv[*at];
+    if (c->depth == 0 && strcmp(word, "--version") == 0) /* what strangers try first */
+        return take_word(c, "version");
     if (strcmp(word, "-h") == 0) {
         c->help = true;
         return 0;
@@ -300,6 +318,9 @@ static int check_given(struct cli *c)
         for (size_t k = 0; k < i; k++)
             if (c->given[k].option == g->option && (g->option->flags & CLI_REPEATED) == 0)
                 return cli_usage(c, "--%s is given twice, and only one can hold", name);
+        /* A script's variable that is not set must not pass for an option that is not given. */
+        if (g->value != NULL && g->value[0] == '\0' && (g->option->flags & CLI_RAW) == 0)
+            return cli_usage(c, "--%s is empty: --%s %s", name, name, g->option->value);
         if (g->option->choices != NULL && !word_among(g->option->choices, g->value))
             return cli_usage(c, "--%s cannot be \"%s\"; it is one of: %s", name, g->value,
                              g->option->choices);
@@ -473,17 +494,6 @@ int cli_opt_integer(struct cli *c, const char *name, uint64_t min, uint64_t max,
     return 0;
 }
 
-int cli_opt_time(struct cli *c, const char *name, sev_time *out)
-{
-    const char *text = cli_opt(c, name);
-    sev_time value = (sev_time)time(NULL);
-    if (text != NULL && sev_time_parse(sev_slice_of(text, strlen(text)), &value) != SEV_OK)
-        return cli_usage(c, "--%s cannot be \"%s\"; a time is written 2026-01-31T12:00:00Z", name,
-                         text);
-    *out = value;
-    return 0;
-}
-
 /* ------------------------------------------------------------------ main */
 
 /* Ctrl-C and the like: nothing half-written stays behind, then the signal takes its course. */
@@ -517,6 +527,10 @@ static int run(struct cli *c, int argc, char **argv)
     if (c->out.failed)
         return cli_fail(c, SEV_E_MEMORY, NULL, "no memory for the answer");
     if (c->out.len != 0 && !cli_write_all(c->out_fd, c->out.ptr, c->out.len)) {
+        if (code == 0 && c->path[c->depth - 1]->answer_optional) {
+            cli_note(c, "standard output does not take the answer; the work is done");
+            return 0;
+        }
         int failed = cli_fail(c, SEV_E_IO, NULL, "standard output does not take the answer");
         return code != 0 ? code : failed;
     }

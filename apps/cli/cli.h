@@ -90,6 +90,7 @@ struct cli_command {
     int (*run)(struct cli *c);
     int usage_exit;   /**< exit code of usage errors where it is not 2; holds for sub-commands */
     bool errors_json; /**< errors are JSON even without --json; holds for sub-commands */
+    bool answer_optional; /**< done is done, though nobody takes the answer: still exit 0 */
 };
 
 enum { CLI_EXIT_OK = 0, CLI_EXIT_FAILED = 1, CLI_EXIT_USAGE = 2 };
@@ -115,7 +116,8 @@ const struct cli_command *const *cli_commands_of(const struct cli *c);
  *  reported. Not given and no default: `out` keeps its value. */
 SEV_MUST_USE int cli_opt_integer(struct cli *c, const char *name, uint64_t min, uint64_t max,
                                  uint64_t *out);
-/** The time in option `name` (RFC 3339), or of the system clock when it was not given. As above. */
+/** The time in option `name` (RFC 3339, any spelling of it that is not before 1970), or of the
+ *  system clock when it was not given. As above. */
 SEV_MUST_USE int cli_opt_time(struct cli *c, const char *name, sev_time *out);
 
 /* ---------------------------------------------------------------- output */

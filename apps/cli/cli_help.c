@@ -298,6 +298,11 @@ static void check_command(const struct cli_command *const *path, size_t depth, v
     const struct cli_command *c = path[depth - 1];
     if (c->summary == NULL || c->summary[strlen(c->summary) - 1] == '.')
         fault(s, path, depth, "", "summary missing, or with a full stop");
+    for (const char *p = c->details; p != NULL && (p = strchr(p, '\n')) != NULL; p += 2)
+        if (p[1] != '\n') {
+            fault(s, path, depth, "", "a line of its details is broken by hand");
+            break;
+        }
     if ((c->run == NULL) == (c->subcommands == NULL))
         fault(s, path, depth, "", "neither or both of run and sub-commands");
     if (c->subcommands != NULL && (c->positionals != NULL || depth == CLI_DEPTH_MAX))

@@ -253,7 +253,7 @@ static void sentence_of(const struct cli_failure *f, struct cli_text *out)
         cli_text_printf(out, " (%s%s%s)", f->repository != NULL ? f->repository : "",
                         f->repository != NULL && f->role != NULL ? ", " : "",
                         f->role != NULL ? f->role : "");
-    if (f->detail != NULL)
+    if (f->detail != NULL && strcmp(f->detail, sev_err_sentence(f->err)) != 0)
         cli_text_printf(out, ": %s", f->detail);
     if (sev_err_attack(f->err) != SEV_ATTACK_NONE)
         cli_text_printf(out, " [stops: %s]", sev_attack_name(sev_err_attack(f->err)));

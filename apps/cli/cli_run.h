@@ -51,6 +51,9 @@ void cli_nearest_offer(struct cli_nearest *n, const char *candidate);
 /** Write all of it. @retval false  the descriptor does not take it */
 bool cli_write_all(int fd, const char *bytes, size_t len);
 
+/** RFC 3339, to the second. @retval false  not a time that we take; `out` untouched */
+bool cli_time_parse(const char *text, sev_time *out);
+
 int cli_usage_exit(const struct cli *c);
 
 #endif

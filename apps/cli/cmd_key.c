@@ -184,8 +184,10 @@ static int run_import(struct cli *c)
     if (code == 0 && err == SEV_E_PASSPHRASE)
         code = cli_fail(c, err, "give the one that the file was encrypted with", "%s", path);
     else if (code == 0 && err != SEV_OK)
-        code = cli_fail(c, err, "it takes PKCS#8 in PEM, as openssl genpkey writes it",
-                        "%s holds no private key that can be used", path);
+        code = cli_fail(c, err == SEV_E_KEY ? SEV_E_PRIVATE_KEY : err,
+                        "it takes PKCS#8 in PEM, as openssl genpkey writes it: P-256, Ed25519, "
+                        "RSA of 2048 to 4096 bits, secp256k1 or X25519",
+                        "%s", standard_input ? "standard input" : path);
     cli_secret_wipe(&secret);
     sev_bytes_wipe(fs, &pem);
     if (code == 0)

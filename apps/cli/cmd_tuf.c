@@ -26,6 +26,7 @@ struct client {
     uint8_t *memory;
     struct sev_arena arena;
     struct cli_text detail;
+    sev_err detail_of; /* what went wrong when `detail` was written */
     struct sev_dir_lock lock;
     const char *metadata_dir, *metadata_url;
 };
@@ -87,6 +88,9 @@ static int fail(struct client *t, sev_err e, const char *role)
 static int fail_walk(struct client *t)
 {
     const struct sev_walk *w = t->walk;
+    /* That the next root is not there is no fault, and not why the last one is refused. */
+    if (t->detail_of != w->err && w->err != SEV_E_ROLE_MISSING)
+        cli_text_free(&t->detail);
     if (w->has_numbers)
         cli_text_printf(&t->detail, "%strusted so far: %lld, offered: %lld",
                         t->detail.len != 0 ? "; " : "", (long long)w->expected,
@@ -150,6 +154,7 @@ static void serve(struct client *t, const struct sev_want *want)
                                    .detail = &t->detail};
     size_t len = 0;
     sev_err e = repository_host_serve(&host, want, &len);
+    t->detail_of = e;
     if (e == SEV_OK)
         sev_walk_got(t->walk, len);
     else if (e == SEV_E_ABSENT)

@@ -4,6 +4,7 @@
 #define _XOPEN_SOURCE 700 /* realpath */
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "cli.h"
 #include "repository_host.h"
@@ -29,6 +30,7 @@ struct cycle {
     struct cli_text map_text;
     struct sev_bytes map_file;
     struct cli_text detail;
+    sev_err detail_of; /* what went wrong when `detail` was written */
     const char *state, *out;
     char folders[SEV_REPOSITORIES_MAX][SEV_FS_PATH_MAX];
     struct cli_text urls[SEV_REPOSITORIES_MAX];
@@ -257,6 +259,7 @@ static void bring_image(struct cycle *y, const struct sev_client_want *want)
         cli_text_printf(&y->detail, "%s%s%s", url.ptr, sev_fetch_detail(y->fetch)[0] ? ": " : "",
                         sev_fetch_detail(y->fetch));
     cli_text_free(&url);
+    y->detail_of = e;
     if (e == SEV_OK)
         sev_client_image_end(y->client);
     else if (e == SEV_E_ABSENT)
@@ -315,6 +318,7 @@ static void serve(struct cycle *y, const struct sev_client_want *want)
     }
     size_t len = 0;
     sev_err e = repository_host_serve(&host, &want->want, &len);
+    y->detail_of = e;
     if (e == SEV_OK)
         sev_client_got(y->client, len);
     else if (e == SEV_E_ABSENT)
@@ -392,6 +396,9 @@ static int report(struct cycle *y)
             cli_print(y->cli, "verified, in %s:\n%.*s", y->out, (int)y->names.len, y->names.ptr);
         return 0;
     }
+    /* That the next root is not there is no fault, and not why the last one is refused. */
+    if (y->detail_of != c->err && c->err != SEV_E_ROLE_MISSING)
+        cli_text_free(&y->detail);
     if (c->about_image != NULL) {
         cli_text_printf(&y->detail, "%simage ", y->detail.len != 0 ? "; " : "");
         cli_text_put(&y->detail, c->about_image->name, c->about_image->name_len);
@@ -458,10 +465,26 @@ static void clean_up(struct cycle *y)
     free(y);
 }
 
+/* Anything else would be asked again and again: no server answers there. */
+static int check_urls(struct cli *cli)
+{
+    static const char *const names[] = {"director", "images", "regulator"};
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        const char *url = cli_opt(cli, names[i]);
+        if (url != NULL && strncasecmp(url, "http://", 7) != 0 &&
+            strncasecmp(url, "https://", 8) != 0)
+            return cli_usage(cli, "--%s cannot be \"%s\"; a base is written http://host:port/path",
+                             names[i], url);
+    }
+    return 0;
+}
+
 static int run(struct cli *cli)
 {
     sev_time now;
     int exit_code = cli_opt_time(cli, "now", &now);
+    if (exit_code == 0)
+        exit_code = check_urls(cli);
     if (exit_code != 0)
         return exit_code;
     struct cycle *y = calloc(1, sizeof *y);
@@ -544,6 +567,7 @@ static const struct cli_command subcommands[] = {
     {.name = "cycle",
      .summary = "Run one cycle: metadata, agreement, images",
      .examples = examples,
+     .answer_optional = true,
      .run = run},
     {0}};
 
@@ -551,12 +575,11 @@ const struct cli_command cmd_uptane = {
     .name = "uptane",
     .summary = "Verify an update as an ECU would",
     .details =
-        "Exit 0: verified images are in --out, or there is nothing new. Exit 1: refused, or a\n"
-        "repository could not be reached; one JSON object on a line of standard error says why\n"
+        "Exit 0: verified images are in --out, or there is nothing new. Exit 1: refused, or a "
+        "repository could not be reached; one JSON object on a line of standard error says why, "
         "and --out is empty. Exit 2: the command line is wrong.\n\n"
         "A file that fails any check leaves the stored one as it was. A cycle that succeeds "
-        "counts\n"
-        "its images as installed.",
+        "counts its images as installed.",
     .options = options,
     .subcommands = subcommands,
     .errors_json = true,

@@ -19,4 +19,4 @@ static int run(struct cli *c)
 }
 
 const struct cli_command cmd_version = {
-    .name = "version", .summary = "Print the version of this program", .run = run};
+    .name = "version", .summary = "Print the version of this program (also --version)", .run = run};

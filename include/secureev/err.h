@@ -49,6 +49,7 @@ typedef enum sev_attack {
     X(EXISTS, "exists", INPUT, NONE, "it exists already and is never overwritten")                 \
     X(PASSPHRASE, "wrong_passphrase", INPUT, NONE, "the passphrase does not open this key")        \
     X(NO_PASSPHRASE, "passphrase_needed", INPUT, NONE, "no passphrase that will do")        \
+    X(PRIVATE_KEY, "bad_private_key", INPUT, NONE, "not a private key that can be used")           \
     X(CONFLICT, "conflict", INPUT, NONE, "somebody else changed it meanwhile")                     \
     /* bytes that are not what they must be */                                                     \
     X(JSON_SYNTAX, "json_syntax", REFUSE, NONE, "not JSON as we accept it")                        \

@@ -140,8 +140,15 @@ sev_err sev_fetch_get(struct sev_fetch *f, const char *url, uint64_t bytes_max,
         curl_easy_setopt(f->curl, CURLOPT_TIMEOUT, (long)seconds_max) != CURLE_OK)
         return SEV_E_MEMORY;
     CURLcode result = curl_easy_perform(f->curl);
-    if (f->sink_err != SEV_OK)
+    if (f->sink_err != SEV_OK) {
+        f->detail[0] = '\0'; /* libcurl's word for it, which is ours: we stopped it */
+        if (f->header_bytes > HEADER_BYTES_MAX)
+            snprintf(f->detail, sizeof f->detail, "headers without end");
+        else if (f->sink_err == SEV_E_TOO_LONG)
+            snprintf(f->detail, sizeof f->detail, "more than %llu bytes",
+                     (unsigned long long)f->bytes_max);
         return f->sink_err;
+    }
     switch (result) {
     case CURLE_WRITE_ERROR: /* an error's page, cut off */
     case CURLE_OK:

@@ -50,6 +50,12 @@ static int go_wrong(struct cli *c)
                                                .role = "snapshot"});
 }
 
+static int go_wrong_barely(struct cli *c)
+{
+    return cli_report(
+        c, &(struct cli_failure){.err = SEV_E_EXPIRED, .detail = sev_err_sentence(SEV_E_EXPIRED)});
+}
+
 static int tell_time(struct cli *c)
 {
     sev_time t = 0;
@@ -98,6 +104,13 @@ static const struct cli_command count = {
 static const struct cli_command refuse = {.name = "refuse", .summary = "Fail", .run = go_wrong};
 static const struct cli_command loud = {
     .name = "loud", .summary = "Fail in JSON", .errors_json = true, .run = go_wrong};
+static const struct cli_command deed = {.name = "deed",
+                                        .summary = "Do it",
+                                        .answer_optional = true,
+                                        .options = number_options,
+                                        .run = numbers};
+static const struct cli_command bare = {
+    .name = "bare", .summary = "Say why", .run = go_wrong_barely};
 static const struct cli_command now = {
     .name = "now", .summary = "Tell the time", .options = now_options, .run = tell_time};
 static const struct cli_command one = {.name = "one",
@@ -107,8 +120,8 @@ static const struct cli_command one = {.name = "one",
                                        .usage_exit = 1};
 extern const struct cli_command cmd_help, cmd_man, cmd_completion, cmd_version;
 static const struct cli_command *const table[] = {
-    &frob,     &count,   &refuse,         &loud,        &now, &one,
-    &cmd_help, &cmd_man, &cmd_completion, &cmd_version, NULL};
+    &frob, &count,    &refuse,  &loud,           &now,         &one, &deed,
+    &bare, &cmd_help, &cmd_man, &cmd_completion, &cmd_version, NULL};
 
 static void read_back(FILE *f, char *text, size_t cap)
 {
@@ -179,6 +192,25 @@ TEST(cli__an_unknown_option__names_the_nearest_and_what_to_type)
     CHECK_IN(err_text, "has no option");
 }
 
+TEST(cli__a_word_like_nothing_else__is_sent_to_the_help)
+{
+    CHECK_EQ(run("count --frequency 3"), 2);
+    CHECK_ERROR("secureev: the command line is not understood: secureev count has no option "
+                "--frequency\n  type: secureev count --help\n");
+    CHECK_EQ(run("quagga"), 2);
+    CHECK_ERROR("secureev: the command line is not understood: secureev has no command "
+                "\"quagga\"\n  type: secureev --help\n");
+}
+
+TEST(cli__version_as_an_option__is_the_command)
+{
+    CHECK_EQ(run("--version"), 0);
+    CHECK_IN(out_text, "secureev ");
+    CHECK_EQ(run("--json --version"), 0);
+    CHECK_IN(out_text, "\"version\":");
+    CHECK_EQ(run("count --version"), 2);
+}
+
 TEST(cli__an_option_of_another_command__says_whose_it_is)
 {
     CHECK_EQ(run("--state S frob show x"), 2);
@@ -241,6 +273,9 @@ TEST(cli__given_twice_or_not_among_the_choices_or_missing__is_refused)
     CHECK_IN(err_text, "--kind cannot be \"blue\"; it is one of: red green");
     CHECK_EQ(run("frob show x --kind re"), 2);
     CHECK_EQ(run("frob show x --kind="), 2);
+    CHECK_EQ(run("frob show x --name="), 2);
+    CHECK_IN(err_text, "--name is empty: --name NAME");
+    CHECK_EQ(run("one --name="), 0);
     CHECK_EQ(run("frob strict"), 2);
     CHECK_IN(err_text, "--must X is missing: what must be");
     CHECK_EQ(run("frob show"), 2);
@@ -276,6 +311,70 @@ TEST(cli__a_time__is_read_or_is_the_clock)
     CHECK(atoll(out_text) > 1700000000);
 }
 
+/* `date --rfc-3339`, Python's isoformat() and a log's milliseconds are RFC 3339, too. */
+TEST(cli__a_time_in_any_spelling_of_the_rfc__is_the_same_time)
+{
+    static const char *const same[] = {"2026-11-20T14:00:00Z",
+                                       "2026-11-20t14:00:00z",
+                                       "2026-11-20T14:00:00.9Z",
+                                       "2026-11-20T14:00:00+00:00",
+                                       "2026-11-20T14:00:00-00:00",
+                                       "2026-11-20T15:30:00+01:30",
+                                       "2026-11-20T00:30:00-13:30",
+                                       "2026-11-21T13:59:00+23:59",
+                                       "2026-11-20T14:00:00.123456+00:00",
+                                       "2026-11-20T14:00:00.000000000000000000000Z"};
+    char line[100];
+    for (size_t i = 0; i < sizeof same / sizeof same[0]; i++) {
+        snprintf(line, sizeof line, "now --now %s", same[i]);
+        CHECK_EQ(run(line), 0);
+        CHECK_OUT("1795183200\n");
+    }
+    char *argv[] = {"secureev", "now", "--now", "2026-11-20 14:00:00+00:00", NULL};
+    CHECK_EQ(cli_main(4, argv, table, fileno(tmpfile()), fileno(tmpfile())), 0);
+    CHECK_EQ(run("now --now 2016-12-31T23:59:60Z"), 0);
+    CHECK_OUT("1483228800\n");
+    CHECK_EQ(run("now --now 2017-01-01T00:59:60+01:00"), 0);
+    CHECK_OUT("1483228800\n");
+    CHECK_EQ(run("now --now 9999-12-31T23:59:59Z"), 0);
+    CHECK_OUT("253402300799\n");
+}
+
+TEST(cli__a_time_that_is_none__is_refused)
+{
+    static const char *const bad[] = {"2026-11-20T14:00:00",
+                                      "2026-11-20T14:00Z",
+                                      "2026-11-20T14:00:00.Z",
+                                      "2026-11-20T14:00:00+0100",
+                                      "2026-11-20T14:00:00+24:00",
+                                      "2026-11-20T14:00:00+01:60",
+                                      "2026-11-20T14:00:00Zx",
+                                      "2026-11-20T14:00:00ZZ",
+                                      "2026-11-20T14:00:00+01:00Z",
+                                      "2026-11-20T24:00:00Z",
+                                      "2026-02-29T00:00:00Z",
+                                      "2026-11-20T14:00:60Z",
+                                      "2026-11-20T23:59:61Z",
+                                      "2016-12-31T23:59:60+01:00",
+                                      "1969-12-31T23:59:59Z",
+                                      "1970-01-01T00:30:00+01:00",
+                                      "9999-12-31T23:59:59-00:01",
+                                      "9999-12-31T23:59:60Z",
+                                      "10000-01-01T00:00:00Z",
+                                      "2026-11-20_14:00:00Z",
+                                      "2026-11-20",
+                                      "1795183200",
+                                      "+026-11-20T14:00:00Z",
+                                      "2026-11-20T14:00:00+1:000"};
+    char line[100];
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        snprintf(line, sizeof line, "now --now %s", bad[i]);
+        if (run(line) != 2)
+            fail_msg("%s was taken for %s", bad[i], out_text);
+        CHECK_IN(err_text, "a time is written");
+    }
+}
+
 TEST(cli__a_refusal__is_one_sentence_without_terminal_escapes)
 {
     CHECK_EQ(run("refuse"), 1);
@@ -283,6 +382,12 @@ TEST(cli__a_refusal__is_one_sentence_without_terminal_escapes)
         "secureev: the metadata has expired (director, snapshot): snapshot\\x0a\\x1b[31mred "
         "[stops: freeze]\n");
     CHECK_OUT("half an answer\n");
+}
+
+TEST(cli__a_refusal_with_nothing_to_add__is_not_said_twice)
+{
+    CHECK_EQ(run("bare"), 1);
+    CHECK_ERROR("secureev: the metadata has expired [stops: freeze]\n");
 }
 
 static const char refusal_json[] =
@@ -376,7 +481,8 @@ TEST(cli__a_table_with_a_slip__is_found)
         {.name = "t", .summary = "Twice declared", .options = flag_json, .run = show},
         {.name = "d", .summary = "Differ", .subcommands = differ},
         {.name = "n", .summary = "Nothing to run"},
-        {.name = "s", .summary = "Full stop.", .run = show}};
+        {.name = "s", .summary = "Full stop.", .run = show},
+        {.name = "b", .summary = "Broken", .details = "By\nhand.", .run = show}};
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
         const struct cli_command *const commands[] = {&bad[i], NULL};
         struct cli_text text = {0};
@@ -394,6 +500,18 @@ TEST(cli__output_that_cannot_be_written__is_a_failure)
     CHECK_EQ(cli_main(2, argv, table, fileno(full), fileno(err)), 1);
     read_back(err, err_text, sizeof err_text);
     CHECK_IN(err_text, "standard output does not take the answer");
+    (void)fclose(full);
+}
+
+TEST(cli__an_optional_answer_that_cannot_be_written__is_no_failure)
+{
+    char *argv[] = {"secureev", "deed", NULL};
+    FILE *full = fopen("/dev/full", "w"), *err = tmpfile();
+    if (full == NULL)
+        SKIP("no /dev/full here");
+    CHECK_EQ(cli_main(2, argv, table, fileno(full), fileno(err)), 0);
+    read_back(err, err_text, sizeof err_text);
+    CHECK_IN(err_text, "the work is done");
     (void)fclose(full);
 }
 

@@ -91,6 +91,28 @@ class Usage(Case):
 
                 self.usage(change)
 
+    def test_value_that_is_empty(self):
+        """A variable of a script that is not set: not the same as an option left out."""
+        for option in ("--state", "--director", "--images", "--regulator", "--vehicle", "--out"):
+            with self.subTest(option):
+
+                def change(argv):
+                    argv = argv[:-1] + ([] if option in argv else [option, "x"]) + ["cycle"]
+                    at = argv.index(option)
+                    return argv[: at + 1] + [""] + argv[at + 2 :]
+
+                self.usage(change)
+
+    def test_base_that_is_no_url(self):
+        for text in ("director", "127.0.0.1:8000", "file:///etc", "ftp://127.0.0.1/", "http:/x"):
+            with self.subTest(text):
+
+                def change(argv):
+                    at = argv.index("--director")
+                    return argv[: at + 1] + [text] + argv[at + 2 :]
+
+                self.usage(change)
+
     def test_option_given_twice(self):
         for option, value in (("--mode", "primary"), ("--out", "/tmp/x"), ("--vehicle", "v")):
             with self.subTest(option):
@@ -165,6 +187,23 @@ class Options(Case):
         world = self.offered()
         self.refused(world, "freeze", "director", now="2031-06-01T12:00:00Z")
         self.accepted(world, now="2031-06-01T11:59:59Z")
+
+    def test_now_in_every_spelling_of_the_rfc(self):
+        """Python's isoformat() writes +00:00 and microseconds, `date --rfc-3339` a blank."""
+        world = self.offered()
+        for late in ("2031-06-01T12:00:00+00:00", "2031-06-01t13:30:00.5+01:30"):
+            self.refused(world, "freeze", "director", now=late)
+        for early in ("2031-06-01 11:59:59.999999+00:00", "2031-05-31t22:29:59-13:30"):
+            self.accepted(world, now=early)
+
+    def test_answer_that_nobody_takes(self):
+        """Exit 0 says that images are in --out: a full disk under standard output is no refusal."""
+        world = self.offered()
+        out = os.path.join(world.directory, "unheard")
+        os.mkdir(out)
+        line = world.command(out=out)
+        argv = ["sh", "-c", 'exec "$@" >/dev/full', "sh"] + line
+        self.accepted(world, result=world.cycle(argv=argv, out=out))
 
     def test_without_now_the_system_clock(self):
         """The documents expire in 2031 and the clock of this machine is not there yet."""
