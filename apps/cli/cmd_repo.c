@@ -185,6 +185,11 @@ static const struct cli_option assemble_options[] = {
     {.name = "partial", .help = "take them in although more are needed"}, {0}};
 
 static const struct cli_option publish_options[] = {
+    {.name = "partial", .help = "what is complete; what is not stays staged"},
+    REPO_NOW_OPTION,
+    CLI_PASSPHRASE_OPTIONS("", " of the keys that sign online"),
+    {0}};
+static const struct cli_option refresh_options[] = {
     REPO_NOW_OPTION, CLI_PASSPHRASE_OPTIONS("", " of the keys that sign online"), {0}};
 
 #define PROFILE_OPTION                                                                             \
@@ -291,8 +296,10 @@ static const struct cli_command subcommands[] = {
      .run = repo_run_attest},
     {.name = "withdraw",
      .summary = "Stop an image that was attested",
-     .details = "One reviewer is enough. The entry goes into withdrawals, which clients meet "
-                "first; attest takes it out again.",
+     .details =
+         "One reviewer is enough: the entry goes into withdrawals, which clients meet first; "
+         "publish --partial brings that out at once. It leaves the attestations, too, when "
+         "enough reviewers have signed those. attest takes it out of withdrawals again.",
      .options = withdraw_options,
      .positionals = name_argument,
      .run = repo_run_withdraw},
@@ -304,6 +311,8 @@ static const struct cli_command subcommands[] = {
      .run = repo_run_delegate},
     {.name = "undelegate",
      .summary = "Trust a delegated role no more",
+     .details =
+         "What it and the roles below it listed is forgotten: trusted again, it begins empty.",
      .options = undelegate_options,
      .positionals = role_argument,
      .run = repo_run_undelegate},
@@ -351,7 +360,7 @@ static const struct cli_command subcommands[] = {
      .summary = "Sign anew what has lived half its life",
      .details = "Timestamp, snapshot and a Director's targets at once; what people sign is staged "
                 "for them. What is staged for something else stays.",
-     .options = publish_options,
+     .options = refresh_options,
      .run = repo_run_refresh},
     {.name = "lint",
      .summary = "Find what a client would refuse, and what should be otherwise",

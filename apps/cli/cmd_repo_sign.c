@@ -328,15 +328,49 @@ static int publish(struct cli *c, enum sev_repository_publish_how how, struct re
     return code;
 }
 
+static void emit_published(sev_json_writer *w, const void *context)
+{
+    const struct repo *repo = context;
+    struct sev_repository_published p;
+    sev_json_w_object(w);
+    sev_json_w_name(w, SEV_LIT("published"));
+    sev_json_w_array(w);
+    for (size_t i = 0; sev_repository_published_at(repo->r, i, &p); i++) {
+        uint8_t expires[32];
+        sev_buf b = sev_buf_of(expires, sizeof expires);
+        sev_time_format(p.expires, &b);
+        sev_json_w_object(w);
+        sev_json_w_string_member(w, "expires", sev_buf_slice(&b));
+        sev_json_w_integer_member(w, "length", p.length);
+        put_text(w, "profile", profile_name(p.profile));
+        put_text(w, "role", p.role);
+        sev_json_w_integer_member(w, "version", p.version);
+        sev_json_w_object_end(w);
+    }
+    sev_json_w_array_end(w);
+    sev_json_w_object_end(w);
+}
+
+static int report_published(struct repo *repo)
+{
+    struct sev_repository_published p;
+    if (cli_json(repo->cli))
+        return cli_print_json(repo->cli, emit_published, repo);
+    for (size_t i = 0; sev_repository_published_at(repo->r, i, &p); i++)
+        cli_print(repo->cli, "%s %s version %lld\n", profile_name(p.profile), p.role,
+                  (long long)p.version);
+    return 0;
+}
+
 int repo_run_publish(struct cli *c)
 {
     struct repo repo;
     int code = repo_open(c, SEV_REPOSITORY_WRITE, &repo);
     if (code != 0)
         return code;
-    code = publish(c, SEV_PUBLISH_ALL, &repo);
-    if (code == 0 && !cli_json(c))
-        cli_print(c, "published\n");
+    code = publish(c, cli_flag(c, "partial") ? SEV_PUBLISH_READY : SEV_PUBLISH_ALL, &repo);
+    if (code == 0)
+        code = report_published(&repo);
     repo_close(&repo);
     return code;
 }

@@ -155,7 +155,9 @@ SEV_MUST_USE sev_err sev_repository_attest(struct sev_repository *r,
                                            const struct sev_repository_source *from,
                                            const char *name,
                                            const struct sev_repository_review *review);
-/** Lists it in `withdrawals`, where the search meets it first. DESIGN 3.3 */
+/** Lists it in `withdrawals`, where the search meets it first, and in `attestations` no more: the
+ *  one takes one reviewer and works at once (SEV_PUBLISH_READY), the other takes all it needs.
+ *  DESIGN 3.3 */
 SEV_MUST_USE sev_err sev_repository_withdraw(struct sev_repository *r, const char *name,
                                              sev_time now,
                                              const struct sev_repository_review *review);
@@ -179,8 +181,9 @@ struct sev_repository_delegate {
  */
 SEV_MUST_USE sev_err sev_repository_delegate_to(struct sev_repository *r,
                                                 const struct sev_repository_delegate *d);
-/** Revoke: the delegation goes; the role's name stays in the snapshot until the keys of timestamp
- *  and snapshot are others, or clients would take it for an attack. */
+/** Revoke: the delegation goes, and what the role and those below it listed. Its name stays in the
+ *  snapshot until timestamp and snapshot get other keys in one root, or clients would take it for
+ *  an attack. Trusted again it begins empty; its versions go on. */
 SEV_MUST_USE sev_err sev_repository_undelegate(struct sev_repository *r, const char *role,
                                                const char *parent);
 /** New keys and threshold for a role of the root, or for a delegated role in each delegation to
@@ -237,6 +240,7 @@ SEV_MUST_USE sev_err sev_repository_assemble(struct sev_repository *r, const sev
 enum sev_repository_publish_how {
     SEV_PUBLISH_ALL,     /**< everything staged; must be complete */
     SEV_PUBLISH_REFRESH, /**< only files that are signed online, made anew from what is published */
+    SEV_PUBLISH_READY,   /**< what is complete; the rest stays staged, if clients can do without */
 };
 /**
  * Sign what is signed online (timestamp, snapshot, the Director's targets), verify the result as a
@@ -245,10 +249,24 @@ enum sev_repository_publish_how {
  * first. Never writes other bytes under a name that was published.
  *
  * @param signer  may be NULL: then everything must be signed already
+ * @retval SEV_E_SIGNATURE  something has too few signatures, or would not satisfy whoever trusts it
+ * @retval SEV_E_ROLE_MISSING  a role would be trusted whose file is not there
  */
 SEV_MUST_USE sev_err sev_repository_publish(struct sev_repository *r, sev_time now,
                                             enum sev_repository_publish_how how,
                                             const struct sev_repository_signer *signer);
+
+/** A file that is public. */
+struct sev_repository_published {
+    sev_profile profile;
+    const char *role;
+    int64_t version;
+    int64_t length;
+    sev_time expires;
+};
+/** Call with 0, 1, 2, ... @return false when there is no such one */
+bool sev_repository_published_at(const struct sev_repository *r, size_t index,
+                                 struct sev_repository_published *out);
 
 /* -------------------------------------------------- on a key holder's machine */
 

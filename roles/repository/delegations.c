@@ -272,7 +272,8 @@ static void drop_delegation(struct sev_repo_file *f, uint32_t at)
     f->delegation_count--;
 }
 
-/* Roles that nobody trusts any more, one generation after the other. */
+/* Roles that nobody trusts any more, one generation after the other. Who trusts one again begins
+ * with an empty file: what a revoked supplier listed does not come back by itself. */
 static void retire_orphans(struct sev_repository *r)
 {
     bool more = true;
@@ -283,6 +284,9 @@ static void retire_orphans(struct sev_repository *r)
             if (f->retired || anybody_names(r, f->name))
                 continue;
             f->retired = true;
+            f->entry_count = 0;
+            f->delegation_count = 0;
+            f->custom = SEV_EMPTY;
             more = true;
         }
     }

@@ -124,6 +124,7 @@ struct sev_repo_doc {
         char sha256[HEX_CHARS + 1]; /* of the bytes to be signed */
         char content[HEX_CHARS + 1];
         bool releasing;
+        bool chosen;    /* in memory: to be published now */
         bool sealed;    /* in memory: was complete before this ceremony */
         sev_slice body; /* of the document, when it is in memory */
         bool on_disk;   /* in memory: the bytes to be signed lie in staged/ */
@@ -256,6 +257,12 @@ sev_err sev_repo_required(struct sev_repository *r, int profile, const char *rol
 /** Are timestamp and snapshot both about to get other keys? Only then can names go that clients
  *  have seen in a snapshot: they forget the one that they have. REQ-VER-16 REQ-VER-26 */
 sev_err sev_repo_drops_names(struct sev_repository *r, bool *out);
+/** Do the published root's keys count, whatever root is wanted next? */
+sev_err sev_repo_by_published(struct sev_repository *r, int profile,
+                              enum sev_repository_publish_how how, bool *out);
+/** Is this staged file one of those to be published? */
+sev_err sev_repo_counts(struct sev_repository *r, const struct sev_repo_doc *d,
+                        enum sev_repository_publish_how how, bool *out);
 bool sev_repo_set_met(const struct sev_repo_doc *d, const struct sev_repo_keyset *set);
 bool sev_repo_complete(const struct sev_repo_doc *d, const struct sev_repo_required *required);
 /** Open a document in memory of the pool. */
@@ -275,7 +282,8 @@ bool sev_repo_is_online(const struct sev_repository *r, const char *role);
 /** Does this profile of this repository have a file of that role at all? */
 bool sev_repo_has_doc(const struct sev_repository *r, int profile, const char *role);
 /** Decide, in memory. */
-sev_err sev_repo_stage_plan(struct sev_repository *r, sev_time now, bool aging, bool refresh);
+sev_err sev_repo_stage_plan(struct sev_repository *r, sev_time now, bool aging,
+                            enum sev_repository_publish_how how);
 /** Write the bytes to be signed that are not on disk yet. */
 sev_err sev_repo_stage_write(struct sev_repository *r);
 /** Remove staged files of what is not on its way any more. */

@@ -143,6 +143,38 @@ sev_err sev_repo_drops_names(struct sev_repository *r, bool *out)
     return SEV_OK;
 }
 
+static sev_err is_complete(struct sev_repository *r, const struct sev_repo_doc *d, bool *out)
+{
+    struct sev_repo_required required;
+    sev_err e = sev_repo_required(r, d->profile, d->role, false, &required);
+    if (e == SEV_OK)
+        *out = sev_repo_complete(d, &required);
+    return e;
+}
+
+sev_err sev_repo_by_published(struct sev_repository *r, int profile,
+                              enum sev_repository_publish_how how, bool *out)
+{
+    const struct sev_repo_doc *root = sev_repo_find_doc(r, profile, "root");
+    bool complete = true;
+    *out = how == SEV_PUBLISH_REFRESH;
+    if (how != SEV_PUBLISH_READY || root == NULL || root->staged.version == 0 ||
+        root->published.version == 0)
+        return SEV_OK;
+    sev_err e = is_complete(r, root, &complete);
+    *out = !complete; /* people are still at it */
+    return e;
+}
+
+sev_err sev_repo_counts(struct sev_repository *r, const struct sev_repo_doc *d,
+                        enum sev_repository_publish_how how, bool *out)
+{
+    *out = d->staged.version != 0 && (how != SEV_PUBLISH_REFRESH || sev_repo_is_online(r, d->role));
+    if (!*out || how != SEV_PUBLISH_READY || sev_repo_is_online(r, d->role))
+        return SEV_OK;
+    return is_complete(r, d, out);
+}
+
 bool sev_repo_set_met(const struct sev_repo_doc *d, const struct sev_repo_keyset *set)
 {
     uint32_t count = 0; /* every key id stands once, and is the hash of its key */

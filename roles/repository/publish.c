@@ -11,10 +11,22 @@ struct publishing {
     const struct sev_repository_signer *signer;
 };
 
-static bool takes_part(const struct publishing *p, const struct sev_repo_doc *d)
+/* Decided once, when everything is signed that can be. */
+static sev_err choose(struct publishing *p)
 {
-    return d->staged.version != 0 &&
-           (p->how == SEV_PUBLISH_ALL || sev_repo_is_online(p->r, d->role));
+    sev_err e = SEV_OK;
+    for (uint32_t i = 0; e == SEV_OK && i < p->r->doc_count; i++)
+        e = sev_repo_counts(p->r, p->r->docs[i], p->how, &p->r->docs[i]->staged.chosen);
+    return e;
+}
+
+static sev_err required_of(struct publishing *p, const struct sev_repo_doc *d,
+                           struct sev_repo_required *out)
+{
+    bool by_published = false;
+    sev_err e = sev_repo_by_published(p->r, d->profile, p->how, &by_published);
+    bool top = sev_repo_is_top_role(d->role) && strcmp(d->role, "root") != 0;
+    return e == SEV_OK ? sev_repo_required(p->r, d->profile, d->role, by_published && top, out) : e;
 }
 
 /* ------------------------------------------------------------------- signing */
@@ -74,8 +86,7 @@ static sev_err sign_online(struct publishing *p, bool *progress)
         struct sev_repo_doc *d = r->docs[i];
         if (d->staged.version == 0 || !sev_repo_is_online(r, d->role))
             continue;
-        bool published = p->how == SEV_PUBLISH_REFRESH;
-        sev_err e = sev_repo_required(r, d->profile, d->role, published, required);
+        sev_err e = required_of(p, d, required);
         for (uint32_t k = 0; e == SEV_OK && k < required->count; k++)
             e = sign_set(p, d, required, &required->sets[k], progress);
         /* A reader that still has the old root must not take a snapshot that lacks names. */
@@ -94,8 +105,7 @@ static sev_err check_one(struct publishing *p, struct sev_repo_doc *d)
     struct sev_repo_required *required = sev_repo_take(&p->r->pool, sizeof *required);
     if (required == NULL)
         return SEV_E_MEMORY;
-    bool published = p->how == SEV_PUBLISH_REFRESH;
-    sev_err e = sev_repo_required(p->r, d->profile, d->role, published, required);
+    sev_err e = required_of(p, d, required);
     if (e != SEV_OK)
         return e;
     if (!sev_repo_complete(d, required))
@@ -122,7 +132,7 @@ static sev_err check_all(struct publishing *p, uint32_t *out_count)
 {
     *out_count = 0;
     for (uint32_t i = 0; i < p->r->doc_count; i++) {
-        if (!takes_part(p, p->r->docs[i]))
+        if (!p->r->docs[i]->staged.chosen)
             continue;
         sev_err e = check_one(p, p->r->docs[i]);
         if (e != SEV_OK)
@@ -140,7 +150,7 @@ static sev_err make_overlays(struct publishing *p, int profile, struct sev_repo_
     for (uint32_t i = 0; i < p->r->doc_count; i++) {
         struct sev_repo_doc *d = p->r->docs[i];
         char name[SEV_FS_PATH_MAX];
-        if (!takes_part(p, d) || d->profile != profile)
+        if (!d->staged.chosen || d->profile != profile)
             continue;
         sev_err e = sev_repo_public_name(profile, d->role, d->staged.version, name);
         if (e == SEV_OK)
@@ -170,6 +180,72 @@ static uint64_t metadata_bytes(const struct publishing *p)
     for (uint32_t i = 0; i < p->r->doc_count; i++)
         bytes += (uint64_t)p->r->docs[i]->published.length + p->r->docs[i]->staged.body.len;
     return bytes;
+}
+
+/* ------------------------------------------------------------------ who is trusted */
+
+/* A role's file as it will be public. SEV_E_NOT_FOUND: there will be none. */
+static sev_err effective(struct publishing *p, const char *role, struct sev_doc *doc,
+                         struct sev_targets *out)
+{
+    struct sev_repo_doc *d = sev_repo_find_doc(p->r, SEV_PROFILE_NATIVE, role);
+    sev_slice bytes;
+    if (d == NULL || (!d->staged.chosen && d->published.version == 0))
+        return SEV_E_NOT_FOUND;
+    sev_err e = d->staged.chosen ? sev_repo_staged_bytes(p->r, d, &bytes)
+                                 : sev_repo_read_published(p->r, d, &bytes);
+    if (e == SEV_OK)
+        e = sev_repo_open_doc(p->r, SEV_PROFILE_NATIVE, bytes, doc);
+    return e == SEV_OK ? sev_targets_parse(doc, out) : e;
+}
+
+static sev_err check_delegated(struct publishing *p, const char *parent, sev_slice name,
+                               const struct sev_role *keys)
+{
+    struct sev_doc doc;
+    struct sev_targets t;
+    const char *role;
+    sev_err e = sev_repo_text(&p->r->pool, name, &role);
+    if (e == SEV_OK)
+        e = effective(p, role, &doc, &t);
+    if (e == SEV_E_NOT_FOUND)
+        return sev_repo_fail(p->r->note, SEV_E_ROLE_MISSING,
+                             "%.64s would trust role %.128s, whose file is not there", parent,
+                             role);
+    if (e == SEV_OK)
+        e = sev_quorum_check(NULL, keys, &doc, NULL);
+    if (e == SEV_E_SIGNATURE)
+        (void)sev_repo_fail(p->r->note, e, "role %.128s is not signed as %.64s wants it", role,
+                            parent);
+    return e;
+}
+
+/* Every role that will be trusted has a file that satisfies whoever trusts it. What is published
+ * and not chosen was judged under other delegations than those that are wanted next. */
+static sev_err check_trust(struct publishing *p)
+{
+    sev_err e = SEV_OK;
+    for (uint32_t i = 0; e == SEV_OK && i < p->r->file_count; i++) {
+        const struct sev_repo_file *f = p->r->files[i];
+        struct sev_doc doc;
+        struct sev_targets t;
+        e = f->retired ? SEV_E_NOT_FOUND : effective(p, f->name, &doc, &t);
+        if (e == SEV_E_NOT_FOUND || (e == SEV_OK && t.delegation_roles.len == 0)) {
+            e = SEV_OK;
+            continue;
+        }
+        if (e != SEV_OK)
+            return e;
+        sev_json j = sev_json_at(t.delegation_roles);
+        sev_json_array(&j);
+        while (e == SEV_OK && sev_json_element(&j)) {
+            struct sev_delegation d;
+            e = sev_delegation_parse(&j, t.delegation_keys, SEV_PROFILE_NATIVE, &d);
+            for (uint32_t k = 0; e == SEV_OK && k < d.role_count; k++)
+                e = check_delegated(p, f->name, d.roles[k].name.raw, &d.roles[k].role);
+        }
+    }
+    return e;
 }
 
 /* Whatever a client would refuse is not published. */
@@ -203,6 +279,8 @@ static sev_err look(struct publishing *p, int profile)
             (void)sev_repo_fail(r->note, e, "a client would refuse it (%s %.128s): %s",
                                 sev_repo_profile_name(profile), v.walk->role, sev_err_sentence(e));
     }
+    if (e == SEV_OK && profile == SEV_PROFILE_NATIVE)
+        e = check_trust(p);
     sev_repo_view_close(&v);
     return e;
 }
@@ -383,7 +461,7 @@ static sev_err prepare(struct publishing *p)
 {
     bool progress = true;
     for (int round = 0; progress && round < ROUNDS_MAX; round++) {
-        sev_err e = sev_repo_stage_plan(p->r, p->now, false, p->how == SEV_PUBLISH_REFRESH);
+        sev_err e = sev_repo_stage_plan(p->r, p->now, false, p->how);
         if (e == SEV_OK)
             e = sign_online(p, &progress);
         if (e != SEV_OK)
@@ -394,7 +472,9 @@ static sev_err prepare(struct publishing *p)
 
 static sev_err judge(struct publishing *p, uint32_t *out_count)
 {
-    sev_err e = check_all(p, out_count);
+    sev_err e = choose(p);
+    if (e == SEV_OK)
+        e = check_all(p, out_count);
     if (e == SEV_OK && *out_count == 0)
         return check_published(p->r);
     for (int i = 0; e == SEV_OK && i < PROFILES; i++)
@@ -431,10 +511,27 @@ sev_err sev_repository_publish(struct sev_repository *r, sev_time now,
     }
     e = sev_repo_stage_write(r);
     for (uint32_t i = 0; e == SEV_OK && i < r->doc_count; i++)
-        r->docs[i]->staged.releasing = takes_part(&p, r->docs[i]);
+        r->docs[i]->staged.releasing = r->docs[i]->staged.chosen;
     if (e == SEV_OK)
         e = sev_repo_save(r); /* claimed, signed, durable: here it is decided */
     if (e == SEV_OK)
         e = finish(r, &any);
     return e == SEV_OK ? tidy(r, how) : e;
+}
+
+bool sev_repository_published_at(const struct sev_repository *r, size_t index,
+                                 struct sev_repository_published *out)
+{
+    for (uint32_t i = 0; i < r->doc_count; i++) {
+        const struct sev_repo_doc *d = r->docs[i];
+        if (d->published.version == 0 || index-- != 0)
+            continue;
+        *out = (struct sev_repository_published){.profile = (sev_profile)d->profile,
+                                                 .role = d->role,
+                                                 .version = d->published.version,
+                                                 .length = d->published.length,
+                                                 .expires = d->published.expires};
+        return true;
+    }
+    return false;
 }

@@ -175,5 +175,8 @@ sev_err sev_repository_withdraw(struct sev_repository *r, const char *name, sev_
     found.length = t.length;
     found.hashes = t.hashes;
     found.hardware_ids = t.hardware_ids;
-    return sev_repo_put_new(r, withdrawals, name, put_entry, &entry);
+    e = sev_repo_put_new(r, withdrawals, name, put_entry, &entry);
+    if (e == SEV_OK)
+        (void)sev_repo_drop_entry(attestations, plain.raw);
+    return e;
 }

@@ -156,12 +156,18 @@ sev_err sev_repo_stage_one(struct staging *s, struct sev_repo_making *m, uint32_
 {
     struct sev_repo_required *required = sev_repo_take(&s->r->pool, sizeof *required);
     struct sev_repo_doc *d = NULL;
+    bool by_published = false;
     char content[HEX_CHARS + 1];
     if (required == NULL)
         return SEV_E_MEMORY;
     sev_err e = sev_repo_need_doc(s->r, m->profile, m->role, &d);
     if (e == SEV_OK)
-        e = sev_repo_required(s->r, m->profile, m->role, s->refresh, required);
+        e = sev_repo_by_published(s->r, m->profile, s->how, &by_published);
+    if (e == SEV_OK)
+        e = sev_repo_required(s->r, m->profile, m->role,
+                              by_published && sev_repo_is_top_role(m->role) &&
+                                  strcmp(m->role, "root") != 0,
+                              required);
     if (e == SEV_OK)
         e = content_of(m, required, content);
     if (e != SEV_OK)
@@ -178,7 +184,7 @@ sev_err sev_repo_stage_one(struct staging *s, struct sev_repo_making *m, uint32_
         }
     }
     bool same = d->published.version != 0 && strcmp(d->published.content, content) == 0;
-    if (s->refresh && !same && strcmp(m->role, "targets") == 0)
+    if (s->how == SEV_PUBLISH_REFRESH && !same && strcmp(m->role, "targets") == 0)
         return SEV_OK; /* somebody's edits; only `publish` takes them */
     if (same && !(may_age && is_aging(s, d->published.expires, days))) {
         drop_staged(d);
@@ -199,7 +205,7 @@ static sev_err stage_files(struct staging *s, int profile)
         struct sev_repo_doc *d = sev_repo_find_doc(r, profile, f->name);
         if (f->retired && d != NULL)
             drop_staged(d);
-        bool asked = !s->refresh || sev_repo_is_online(r, f->name);
+        bool asked = s->how != SEV_PUBLISH_REFRESH || sev_repo_is_online(r, f->name);
         if (f->retired || !sev_repo_has_doc(r, profile, f->name) || !asked)
             continue;
         if (profile == SEV_PROFILE_AKTUALIZR) {
@@ -221,7 +227,7 @@ static sev_err stage_profile(struct staging *s, int profile)
     struct sev_repo_making root = {.r = r, .profile = profile, .role = "root"};
     bool ready = false;
     sev_err e = SEV_OK;
-    if (!s->refresh)
+    if (s->how != SEV_PUBLISH_REFRESH)
         e = sev_repo_stage_one(s, &root, sev_repo_find_role(r, profile, "root")->days);
     if (e == SEV_OK)
         e = stage_files(s, profile);
@@ -319,9 +325,10 @@ sev_err sev_repo_sweep(struct sev_repository *r)
     return e;
 }
 
-sev_err sev_repo_stage_plan(struct sev_repository *r, sev_time now, bool aging, bool refresh)
+sev_err sev_repo_stage_plan(struct sev_repository *r, sev_time now, bool aging,
+                            enum sev_repository_publish_how how)
 {
-    struct staging s = {.r = r, .now = now, .aging = aging, .refresh = refresh};
+    struct staging s = {.r = r, .now = now, .aging = aging, .how = how};
     sev_err e = SEV_OK;
     for (int p = 0; e == SEV_OK && p < PROFILES; p++)
         if (r->profiles[p].on)
@@ -335,7 +342,7 @@ sev_err sev_repository_stage(struct sev_repository *r, sev_time now, bool aging)
         if (r->docs[i]->staged.releasing)
             return sev_repo_fail(r->note, SEV_E_CONFLICT,
                                  "a publication was interrupted: finish it with publish");
-    sev_err e = sev_repo_stage_plan(r, now, aging, false);
+    sev_err e = sev_repo_stage_plan(r, now, aging, SEV_PUBLISH_ALL);
     if (e == SEV_OK)
         e = sev_repo_save(r); /* claimed durably, before anybody is shown the bytes. DESIGN 2 */
     if (e == SEV_OK)

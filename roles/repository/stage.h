@@ -7,7 +7,8 @@
 struct staging {
     struct sev_repository *r;
     sev_time now;
-    bool aging, refresh;
+    bool aging;
+    enum sev_repository_publish_how how;
     uint32_t count, cap;
     struct write {
         struct sev_repo_doc *d;

@@ -12,8 +12,10 @@ static sev_err list_one(struct staging *s, int profile, const struct sev_repo_fi
     struct sev_repo_doc *d = sev_repo_find_doc(s->r, profile, f->name);
     if (d == NULL)
         return SEV_E_NOT_FOUND;
-    bool staged =
-        d->staged.version != 0 && !f->retired && (!s->refresh || sev_repo_is_online(s->r, f->name));
+    bool staged = false;
+    sev_err e = f->retired ? SEV_OK : sev_repo_counts(s->r, d, s->how, &staged);
+    if (e != SEV_OK)
+        return e;
     if (!staged) {
         *out = (struct sev_repo_listed){d->role, d->published.version, d->published.length,
                                         d->published.sha256};
@@ -21,7 +23,7 @@ static sev_err list_one(struct staging *s, int profile, const struct sev_repo_fi
     }
     sev_slice bytes;
     char digest[HEX_CHARS + 1];
-    sev_err e = sev_repo_staged_bytes(s->r, d, &bytes);
+    e = sev_repo_staged_bytes(s->r, d, &bytes);
     if (e != SEV_OK)
         return e;
     sev_repo_digest(bytes, digest);
@@ -29,30 +31,41 @@ static sev_err list_one(struct staging *s, int profile, const struct sev_repo_fi
     return sev_repo_text(&s->r->pool, sev_slice_of(digest, HEX_CHARS), &out->sha256);
 }
 
+static sev_err is_signed(struct staging *s, int profile, const struct sev_repo_file *f, bool *out)
+{
+    const struct sev_repo_doc *d = sev_repo_find_doc(s->r, profile, f->name);
+    struct sev_repo_required *required = sev_repo_take(&s->r->pool, sizeof *required);
+    bool counts = false, by_published = false;
+    if (required == NULL)
+        return SEV_E_MEMORY;
+    sev_err e = d == NULL ? SEV_OK : sev_repo_counts(s->r, d, s->how, &counts);
+    if (e != SEV_OK)
+        return e;
+    if (!counts) { /* a new role whose file is not ready: nobody must trust it yet, see publish.c */
+        bool top = sev_repo_is_top_role(f->name);
+        *out = (d != NULL && d->published.version != 0) || (s->how == SEV_PUBLISH_READY && !top);
+        return SEV_OK;
+    }
+    e = sev_repo_by_published(s->r, profile, s->how, &by_published);
+    if (e == SEV_OK)
+        e = sev_repo_required(s->r, profile, f->name, by_published && sev_repo_is_top_role(f->name),
+                              required);
+    if (e == SEV_OK)
+        *out = sev_repo_complete(d, required);
+    return e;
+}
+
 /* Are all files that the snapshot would list signed? */
 sev_err sev_repo_all_signed(struct staging *s, int profile, bool *out)
 {
-    struct sev_repo_required *required = sev_repo_take(&s->r->pool, sizeof *required);
+    sev_err e = SEV_OK;
     *out = true;
-    if (required == NULL)
-        return SEV_E_MEMORY;
-    for (uint32_t i = 0; *out && i < s->r->file_count; i++) {
+    for (uint32_t i = 0; e == SEV_OK && *out && i < s->r->file_count; i++) {
         const struct sev_repo_file *f = s->r->files[i];
-        const struct sev_repo_doc *d = sev_repo_find_doc(s->r, profile, f->name);
-        if (f->retired || !sev_repo_has_doc(s->r, profile, f->name))
-            continue;
-        bool staged = d != NULL && d->staged.version != 0 &&
-                      (!s->refresh || sev_repo_is_online(s->r, f->name));
-        if (!staged) {
-            *out = d != NULL && d->published.version != 0;
-            continue;
-        }
-        sev_err e = sev_repo_required(s->r, profile, f->name, s->refresh, required);
-        if (e != SEV_OK)
-            return e;
-        *out = sev_repo_complete(d, required);
+        if (!f->retired && sev_repo_has_doc(s->r, profile, f->name))
+            e = is_signed(s, profile, f, out);
     }
-    return SEV_OK;
+    return e;
 }
 
 static void sort_listed(struct sev_repo_listed *l, uint32_t count)
@@ -80,15 +93,18 @@ sev_err sev_repo_stage_snapshot(struct staging *s, int profile)
     bool drops = false;
     if (listed == NULL)
         return SEV_E_MEMORY;
-    sev_err e = s->refresh ? SEV_OK : sev_repo_drops_names(r, &drops);
+    bool by_published = false;
+    sev_err e = sev_repo_by_published(r, profile, s->how, &by_published);
+    if (e == SEV_OK && !by_published)
+        e = sev_repo_drops_names(r, &drops);
     for (uint32_t i = 0; e == SEV_OK && i < r->file_count; i++) {
         const struct sev_repo_file *f = r->files[i];
         if (!sev_repo_has_doc(r, profile, f->name) || (f->retired && drops))
             continue;
         e = list_one(s, profile, f, &listed[count]);
         count += e == SEV_OK;
-        if (e == SEV_E_NOT_FOUND && f->retired)
-            e = SEV_OK; /* revoked before anybody saw it */
+        if (e == SEV_E_NOT_FOUND && (f->retired || s->how == SEV_PUBLISH_READY))
+            e = SEV_OK; /* nobody ever saw it */
     }
     if (e != SEV_OK)
         return e;
@@ -106,7 +122,10 @@ sev_err sev_repo_stage_timestamp(struct staging *s, int profile)
     struct sev_repo_listed listed;
     if (required == NULL)
         return SEV_E_MEMORY;
-    sev_err e = sev_repo_required(s->r, profile, "snapshot", s->refresh, required);
+    bool by_published = false;
+    sev_err e = sev_repo_by_published(s->r, profile, s->how, &by_published);
+    if (e == SEV_OK)
+        e = sev_repo_required(s->r, profile, "snapshot", by_published, required);
     if (e != SEV_OK)
         return e;
     if (d->staged.version != 0 && !sev_repo_complete(d, required))

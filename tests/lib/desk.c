@@ -252,11 +252,16 @@ sev_err desk_ceremony(struct desk *d, unsigned long keys)
 
 sev_err desk_publish(struct desk *d, unsigned long keys)
 {
+    return desk_publish_as(d, keys, SEV_PUBLISH_ALL);
+}
+
+sev_err desk_publish_as(struct desk *d, unsigned long keys, enum sev_repository_publish_how how)
+{
     struct sev_repository_signer signer = desk_signer(keys);
     struct sev_repository *r = NULL;
     sev_err e = sev_repository_open(d->fs, d->dir, SEV_REPOSITORY_WRITE, &d->note, &r);
     if (e == SEV_OK)
-        e = sev_repository_publish(r, d->now, SEV_PUBLISH_ALL, &signer);
+        e = sev_repository_publish(r, d->now, how, &signer);
     sev_repository_close(r);
     return e;
 }

@@ -78,6 +78,7 @@ void desk_sign(struct desk *d, const char *file, sev_slice bytes, enum desk_key 
 /** stage; every key whose bit is set signs what it may; assemble. Opens and closes. */
 sev_err desk_ceremony(struct desk *d, unsigned long keys);
 sev_err desk_publish(struct desk *d, unsigned long keys);
+sev_err desk_publish_as(struct desk *d, unsigned long keys, enum sev_repository_publish_how how);
 
 /** An image of these bytes, listed by `role` (NULL: targets). */
 sev_err desk_add(struct desk *d, const char *name, const char *text, const char *role);

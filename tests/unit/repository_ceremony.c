@@ -747,3 +747,89 @@ TEST(repository_ceremony__revoked_and_trusted_again__versions_go_on)
     CHECK_EQ(desk_version(&d, "supplier"), 2);
     CHECK_EQ(desk_lint_errors(&d, SEV_REPOSITORY_IMAGES, NULL), 0);
 }
+
+/* ------------------------------------------------------------- what is complete */
+
+static sev_err publish_ready(struct desk *d)
+{
+    return desk_publish_as(d, DESK_EVERYBODY, SEV_PUBLISH_READY);
+}
+
+TEST(repository_ceremony__a_root_is_waiting__what_is_complete_goes_out_under_the_old_one)
+{
+    struct desk d;
+    desk_images(&d);
+    CHECK_OK(desk_rotate(&d, "timestamp", SPARE_1));
+    CHECK_OK(desk_add(&d, "sup/c.img", "c", "supplier"));
+    CHECK_OK(desk_ceremony(&d, 1ul << ROOT_1 | 1ul << SUPPLIER));
+    CHECK_ERR(desk_publish(&d, DESK_EVERYBODY), SEV_E_SIGNATURE);
+    CHECK_OK(publish_ready(&d));
+    CHECK_EQ(desk_version(&d, "root"), 1);
+    CHECK_EQ(desk_version(&d, "supplier"), 2);
+    CHECK_EQ(desk_lint_errors(&d, SEV_REPOSITORY_IMAGES, NULL), 0);
+    CHECK_OK(desk_ceremony(&d, 1ul << ROOT_2)); /* the first signature was kept */
+    CHECK_OK(desk_publish(&d, DESK_EVERYBODY));
+    CHECK_EQ(desk_version(&d, "root"), 2);
+    CHECK_EQ(desk_lint_errors(&d, SEV_REPOSITORY_IMAGES, NULL), 0);
+}
+
+TEST(repository_ceremony__trusted_and_not_there_yet__not_published)
+{
+    struct desk d;
+    desk_images(&d);
+    int64_t targets = desk_version(&d, "targets");
+    CHECK_OK(desk_delegate(&d, "tier", TIER, "t/*", NULL));
+    CHECK_OK(desk_ceremony(&d, 1ul << TARGETS));
+    CHECK_ERR(publish_ready(&d), SEV_E_ROLE_MISSING);
+    CHECK_EQ(desk_version(&d, "targets"), targets);
+    CHECK_OK(desk_ceremony(&d, 1ul << TIER));
+    CHECK_OK(publish_ready(&d));
+    CHECK_EQ(desk_lint_errors(&d, SEV_REPOSITORY_IMAGES, NULL), 0);
+}
+
+TEST(repository_ceremony__there_and_not_trusted_yet__no_harm)
+{
+    struct desk d;
+    desk_images(&d);
+    int64_t targets = desk_version(&d, "targets");
+    CHECK_OK(desk_delegate(&d, "tier", TIER, "t/*", NULL));
+    CHECK_OK(desk_ceremony(&d, 1ul << TIER));
+    CHECK_OK(publish_ready(&d));
+    CHECK_EQ(desk_version(&d, "targets"), targets);
+    CHECK_EQ(desk_version(&d, "tier"), 1);
+    CHECK_EQ(desk_lint_errors(&d, SEV_REPOSITORY_IMAGES, NULL), 0);
+    CHECK_OK(desk_ceremony(&d, 1ul << TARGETS));
+    CHECK_OK(desk_publish(&d, DESK_ONLINE));
+    CHECK_EQ(desk_lint_errors(&d, SEV_REPOSITORY_IMAGES, NULL), 0);
+}
+
+TEST(repository_ceremony__a_supplier_changes_keys__both_files_or_none)
+{
+    for (int side = 0; side < 2; side++) {
+        struct desk d;
+        desk_images(&d);
+        int64_t targets = desk_version(&d, "targets"), supplier = desk_version(&d, "supplier");
+        CHECK_OK(desk_rotate(&d, "supplier", TIER));
+        CHECK_OK(desk_ceremony(&d, side == 0 ? 1ul << TARGETS : 1ul << TIER));
+        CHECK_ERR(publish_ready(&d), SEV_E_SIGNATURE);
+        CHECK_EQ(desk_version(&d, "targets"), targets);
+        CHECK_EQ(desk_version(&d, "supplier"), supplier);
+        CHECK_OK(desk_ceremony(&d, side == 0 ? 1ul << TIER : 1ul << TARGETS));
+        CHECK_OK(publish_ready(&d));
+        CHECK_EQ(desk_lint_errors(&d, SEV_REPOSITORY_IMAGES, NULL), 0);
+    }
+}
+
+TEST(repository_ceremony__first_publication_without_everything__not_published)
+{
+    struct desk_plan p = good_plan(SEV_REPOSITORY_IMAGES);
+    struct desk d;
+    desk_new(&d);
+    CHECK_OK(desk_init(&d, &p));
+    CHECK_OK(desk_ceremony(&d, 1ul << TARGETS));
+    CHECK_ERR(publish_ready(&d), SEV_E_SIGNATURE); /* the root */
+    CHECK_EQ(desk_version(&d, "targets"), 0);
+    CHECK_OK(desk_ceremony(&d, 1ul << ROOT_1 | 1ul << ROOT_2));
+    CHECK_OK(publish_ready(&d));
+    CHECK_EQ(desk_lint_errors(&d, SEV_REPOSITORY_IMAGES, NULL), 0);
+}

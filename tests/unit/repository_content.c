@@ -471,10 +471,25 @@ TEST(repository_content__one_reviewer__may_withdraw_and_not_attest)
     CHECK_OK(desk_publish(&d, DESK_ONLINE));
     CHECK_OK(withdraw(&d, "oem/a.img", &review));
     CHECK_OK(desk_ceremony(&d, 1ul << REVIEWER_2));
+    CHECK_ERR(desk_publish(&d, DESK_ONLINE), SEV_E_SIGNATURE); /* attestations without it */
+    CHECK_OK(desk_publish_as(&d, DESK_ONLINE, SEV_PUBLISH_READY));
+    CHECK_EQ(desk_version(&d, "withdrawals"), 2);
+    CHECK_EQ(desk_version(&d, "attestations"), 2);
+    struct reader reader;
+    bool found = false;
+    reader_new(&reader, &d);
+    CHECK_OK(reader_refresh(&reader));
+    (void)reader_find(&reader, "oem/a.img", &found);
+    CHECK(found && !reader.walk.listing.has_match);
+    reader_free(&reader);
+    CHECK_EQ(desk_lint_errors(&d, SEV_REPOSITORY_REGULATOR, NULL), 0);
+    CHECK_OK(desk_ceremony(&d, 1ul << REVIEWER_1)); /* later the other signs, too */
     CHECK_OK(desk_publish(&d, DESK_ONLINE));
+    CHECK_EQ(desk_version(&d, "attestations"), 3);
     CHECK_OK(attest(&d, "sup/b.img", &review));
     CHECK_OK(desk_ceremony(&d, 1ul << REVIEWER_2));
-    CHECK_ERR(desk_publish(&d, DESK_ONLINE), SEV_E_SIGNATURE);
+    CHECK_OK(desk_publish_as(&d, DESK_ONLINE, SEV_PUBLISH_READY));
+    CHECK_EQ(desk_version(&d, "attestations"), 3); /* one alone lets nothing in */
 }
 
 /* ---------------------------------------------------------------- delegations */
