@@ -20,11 +20,9 @@ static const char *profile_name(sev_profile profile)
     return profile == SEV_PROFILE_AKTUALIZR ? "aktualizr" : "native";
 }
 
-static void emit_staged(sev_json_writer *w, const void *context)
+static void put_staged(sev_json_writer *w, const struct repo *repo)
 {
-    const struct repo *repo = context;
     struct sev_repository_staged s;
-    sev_json_w_object(w);
     sev_json_w_name(w, SEV_LIT("staged"));
     sev_json_w_array(w);
     for (size_t i = 0; sev_repository_staged_at(repo->r, i, &s); i++) {
@@ -40,24 +38,37 @@ static void emit_staged(sev_json_writer *w, const void *context)
         sev_json_w_integer_member(w, "signatures", s.signatures);
         sev_json_w_integer_member(w, "threshold", s.threshold);
         sev_json_w_integer_member(w, "version", s.version);
+        if (s.waits != NULL)
+            put_text(w, "waits", s.waits);
         sev_json_w_object_end(w);
     }
     sev_json_w_array_end(w);
+}
+
+static void emit_staged(sev_json_writer *w, const void *context)
+{
+    sev_json_w_object(w);
+    put_staged(w, context);
     sev_json_w_object_end(w);
+}
+
+static size_t print_staged(struct repo *repo)
+{
+    struct sev_repository_staged s;
+    size_t i = 0;
+    for (; sev_repository_staged_at(repo->r, i, &s); i++)
+        cli_print(repo->cli, "%s  %s version %lld: %u of %u signatures%s%s\n", s.file, s.role,
+                  (long long)s.version, s.signatures, s.threshold,
+                  s.waits != NULL ? "; waits: " : "", s.waits != NULL ? s.waits : "");
+    return i;
 }
 
 static int report_staged(struct repo *repo)
 {
-    struct cli *c = repo->cli;
-    struct sev_repository_staged s;
-    size_t i = 0;
-    if (cli_json(c))
-        return cli_print_json(c, emit_staged, repo);
-    for (; sev_repository_staged_at(repo->r, i, &s); i++)
-        cli_print(c, "%s  %s version %lld: %u of %u signatures\n", s.file, s.role,
-                  (long long)s.version, s.signatures, s.threshold);
-    if (i == 0)
-        cli_print(c, "nothing to sign\n");
+    if (cli_json(repo->cli))
+        return cli_print_json(repo->cli, emit_staged, repo);
+    if (print_staged(repo) == 0)
+        cli_print(repo->cli, "nothing to sign\n");
     return 0;
 }
 
@@ -348,6 +359,7 @@ static void emit_published(sev_json_writer *w, const void *context)
         sev_json_w_object_end(w);
     }
     sev_json_w_array_end(w);
+    put_staged(w, repo);
     sev_json_w_object_end(w);
 }
 
@@ -359,6 +371,7 @@ static int report_published(struct repo *repo)
     for (size_t i = 0; sev_repository_published_at(repo->r, i, &p); i++)
         cli_print(repo->cli, "%s %s version %lld\n", profile_name(p.profile), p.role,
                   (long long)p.version);
+    (void)print_staged(repo); /* what did not go out */
     return 0;
 }
 

@@ -206,6 +206,7 @@ struct sev_repository_staged {
     uint32_t signatures;
     uint32_t threshold; /**< the largest of those that it must meet */
     bool complete;
+    const char *waits; /**< after SEV_PUBLISH_READY: for what, though complete; else NULL */
 };
 /** Call with 0, 1, 2, ... @return false when there is no such one */
 bool sev_repository_staged_at(struct sev_repository *r, size_t index,
@@ -240,7 +241,7 @@ SEV_MUST_USE sev_err sev_repository_assemble(struct sev_repository *r, const sev
 enum sev_repository_publish_how {
     SEV_PUBLISH_ALL,     /**< everything staged; must be complete */
     SEV_PUBLISH_REFRESH, /**< only files that are signed online, made anew from what is published */
-    SEV_PUBLISH_READY,   /**< what is complete; the rest stays staged, if clients can do without */
+    SEV_PUBLISH_READY, /**< what is complete and needs nothing that is not; the rest stays staged */
 };
 /**
  * Sign what is signed online (timestamp, snapshot, the Director's targets), verify the result as a

@@ -124,10 +124,11 @@ struct sev_repo_doc {
         char sha256[HEX_CHARS + 1]; /* of the bytes to be signed */
         char content[HEX_CHARS + 1];
         bool releasing;
-        bool chosen;    /* in memory: to be published now */
-        bool sealed;    /* in memory: was complete before this ceremony */
-        sev_slice body; /* of the document, when it is in memory */
-        bool on_disk;   /* in memory: the bytes to be signed lie in staged/ */
+        bool chosen;       /* in memory: to be published now */
+        const char *waits; /* in memory: for what, though it is complete; else NULL */
+        bool sealed;       /* in memory: was complete before this ceremony */
+        sev_slice body;    /* of the document, when it is in memory */
+        bool on_disk;      /* in memory: the bytes to be signed lie in staged/ */
         uint32_t sig_count;
         struct sev_repo_sig sigs[SEV_SIGS_MAX];
     } staged;
@@ -257,9 +258,13 @@ sev_err sev_repo_required(struct sev_repository *r, int profile, const char *rol
 /** Are timestamp and snapshot both about to get other keys? Only then can names go that clients
  *  have seen in a snapshot: they forget the one that they have. REQ-VER-16 REQ-VER-26 */
 sev_err sev_repo_drops_names(struct sev_repository *r, bool *out);
-/** Do the published root's keys count, whatever root is wanted next? */
-sev_err sev_repo_by_published(struct sev_repository *r, int profile,
-                              enum sev_repository_publish_how how, bool *out);
+/** Does the published root stay, whatever root is wanted next? */
+sev_err sev_repo_old_root(struct sev_repository *r, int profile,
+                          enum sev_repository_publish_how how, bool *out);
+/** Key sets that it must satisfy to be published in this way: while the next root waits, top-level
+ *  roles those of the published one. */
+sev_err sev_repo_needed(struct sev_repository *r, int profile, const char *role,
+                        enum sev_repository_publish_how how, struct sev_repo_required *out);
 /** Is this staged file one of those to be published? */
 sev_err sev_repo_counts(struct sev_repository *r, const struct sev_repo_doc *d,
                         enum sev_repository_publish_how how, bool *out);

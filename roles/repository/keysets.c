@@ -143,36 +143,46 @@ sev_err sev_repo_drops_names(struct sev_repository *r, bool *out)
     return SEV_OK;
 }
 
-static sev_err is_complete(struct sev_repository *r, const struct sev_repo_doc *d, bool *out)
+sev_err sev_repo_old_root(struct sev_repository *r, int profile,
+                          enum sev_repository_publish_how how, bool *out)
 {
-    struct sev_repo_required required;
-    sev_err e = sev_repo_required(r, d->profile, d->role, false, &required);
-    if (e == SEV_OK)
-        *out = sev_repo_complete(d, &required);
+    const struct sev_repo_doc *root = sev_repo_find_doc(r, profile, "root");
+    bool goes_out = true;
+    *out = how == SEV_PUBLISH_REFRESH;
+    if (how != SEV_PUBLISH_READY || root == NULL || root->staged.version == 0)
+        return SEV_OK;
+    sev_err e = sev_repo_counts(r, root, how, &goes_out);
+    *out = !goes_out;
     return e;
 }
 
-sev_err sev_repo_by_published(struct sev_repository *r, int profile,
-                              enum sev_repository_publish_how how, bool *out)
+sev_err sev_repo_needed(struct sev_repository *r, int profile, const char *role,
+                        enum sev_repository_publish_how how, struct sev_repo_required *out)
 {
-    const struct sev_repo_doc *root = sev_repo_find_doc(r, profile, "root");
-    bool complete = true;
-    *out = how == SEV_PUBLISH_REFRESH;
-    if (how != SEV_PUBLISH_READY || root == NULL || root->staged.version == 0 ||
-        root->published.version == 0)
-        return SEV_OK;
-    sev_err e = is_complete(r, root, &complete);
-    *out = !complete; /* people are still at it */
+    bool old_root = false;
+    bool below = sev_repo_is_top_role(role) && strcmp(role, "root") != 0;
+    sev_err e = below ? sev_repo_old_root(r, profile, how, &old_root) : SEV_OK;
+    if (e == SEV_OK)
+        e = sev_repo_required(r, profile, role, old_root && sev_repo_is_online(r, role), out);
+    /* What people sign once must do before the next root and after it. */
+    if (e == SEV_OK && old_root && out->has_old) {
+        out->sets[out->count++] = out->old;
+        out->has_old = false;
+    }
     return e;
 }
 
 sev_err sev_repo_counts(struct sev_repository *r, const struct sev_repo_doc *d,
                         enum sev_repository_publish_how how, bool *out)
 {
-    *out = d->staged.version != 0 && (how != SEV_PUBLISH_REFRESH || sev_repo_is_online(r, d->role));
-    if (!*out || how != SEV_PUBLISH_READY || sev_repo_is_online(r, d->role))
+    struct sev_repo_required required;
+    bool online = sev_repo_is_online(r, d->role);
+    *out = d->staged.version != 0 && (how != SEV_PUBLISH_REFRESH || online);
+    if (!*out || how != SEV_PUBLISH_READY || online)
         return SEV_OK;
-    return is_complete(r, d, out);
+    sev_err e = sev_repo_needed(r, d->profile, d->role, how, &required);
+    *out = e == SEV_OK && d->staged.waits == NULL && sev_repo_complete(d, &required);
+    return e;
 }
 
 bool sev_repo_set_met(const struct sev_repo_doc *d, const struct sev_repo_keyset *set)

@@ -1,33 +1,8 @@
 /* publish - sign what is signed online, look at the result as a client would, and bring it out in
  * an order in which every moment is consistent. REQ-REP-12 SPDX-License-Identifier: MIT */
-#include "internal.h"
+#include "publish.h"
 
 #define ROUNDS_MAX 8 /* targets, snapshot, timestamp each need what comes before; and some air */
-
-struct publishing {
-    struct sev_repository *r;
-    sev_time now;
-    enum sev_repository_publish_how how;
-    const struct sev_repository_signer *signer;
-};
-
-/* Decided once, when everything is signed that can be. */
-static sev_err choose(struct publishing *p)
-{
-    sev_err e = SEV_OK;
-    for (uint32_t i = 0; e == SEV_OK && i < p->r->doc_count; i++)
-        e = sev_repo_counts(p->r, p->r->docs[i], p->how, &p->r->docs[i]->staged.chosen);
-    return e;
-}
-
-static sev_err required_of(struct publishing *p, const struct sev_repo_doc *d,
-                           struct sev_repo_required *out)
-{
-    bool by_published = false;
-    sev_err e = sev_repo_by_published(p->r, d->profile, p->how, &by_published);
-    bool top = sev_repo_is_top_role(d->role) && strcmp(d->role, "root") != 0;
-    return e == SEV_OK ? sev_repo_required(p->r, d->profile, d->role, by_published && top, out) : e;
-}
 
 /* ------------------------------------------------------------------- signing */
 
@@ -86,7 +61,7 @@ static sev_err sign_online(struct publishing *p, bool *progress)
         struct sev_repo_doc *d = r->docs[i];
         if (d->staged.version == 0 || !sev_repo_is_online(r, d->role))
             continue;
-        sev_err e = required_of(p, d, required);
+        sev_err e = sev_repo_needed(r, d->profile, d->role, p->how, required);
         for (uint32_t k = 0; e == SEV_OK && k < required->count; k++)
             e = sign_set(p, d, required, &required->sets[k], progress);
         /* A reader that still has the old root must not take a snapshot that lacks names. */
@@ -96,193 +71,6 @@ static sev_err sign_online(struct publishing *p, bool *progress)
             return e;
     }
     return SEV_OK;
-}
-
-/* ------------------------------------------------------------------- judging */
-
-static sev_err check_one(struct publishing *p, struct sev_repo_doc *d)
-{
-    struct sev_repo_required *required = sev_repo_take(&p->r->pool, sizeof *required);
-    if (required == NULL)
-        return SEV_E_MEMORY;
-    sev_err e = required_of(p, d, required);
-    if (e != SEV_OK)
-        return e;
-    if (!sev_repo_complete(d, required))
-        return sev_repo_fail(
-            p->r->note, SEV_E_SIGNATURE, "%s %.128s version %lld has too few signatures",
-            sev_repo_profile_name(d->profile), d->role, (long long)d->staged.version);
-    sev_slice bytes;
-    e = sev_repo_staged_bytes(p->r, d, &bytes);
-    if (e != SEV_OK)
-        return e;
-    if (bytes.len > sev_repo_bytes_max(p->r, d->role))
-        return sev_repo_fail(p->r->note, SEV_E_TOO_LONG,
-                             "the file of role %.128s has %zu bytes: no client reads it", d->role,
-                             bytes.len);
-    if (d->staged.expires <= p->now)
-        return sev_repo_fail(p->r->note, SEV_E_EXPIRED,
-                             "%s %.128s version %lld expired before it was published: stage again",
-                             sev_repo_profile_name(d->profile), d->role,
-                             (long long)d->staged.version);
-    return SEV_OK;
-}
-
-static sev_err check_all(struct publishing *p, uint32_t *out_count)
-{
-    *out_count = 0;
-    for (uint32_t i = 0; i < p->r->doc_count; i++) {
-        if (!p->r->docs[i]->staged.chosen)
-            continue;
-        sev_err e = check_one(p, p->r->docs[i]);
-        if (e != SEV_OK)
-            return e;
-        ++*out_count;
-    }
-    return SEV_OK;
-}
-
-static sev_err make_overlays(struct publishing *p, int profile, struct sev_repo_overlay *out,
-                             uint32_t *out_count)
-{
-    const char *prefix = profile == SEV_PROFILE_AKTUALIZR ? "aktualizr/" : "";
-    uint32_t count = 0;
-    for (uint32_t i = 0; i < p->r->doc_count; i++) {
-        struct sev_repo_doc *d = p->r->docs[i];
-        char name[SEV_FS_PATH_MAX];
-        if (!d->staged.chosen || d->profile != profile)
-            continue;
-        sev_err e = sev_repo_public_name(profile, d->role, d->staged.version, name);
-        if (e == SEV_OK)
-            e = sev_repo_text(&p->r->pool, sev_repo_slice(name + strlen(prefix)), &out[count].name);
-        if (e == SEV_OK)
-            e = sev_repo_staged_bytes(p->r, d, &out[count].bytes);
-        if (e != SEV_OK)
-            return e;
-        count++;
-    }
-    *out_count = count;
-    return SEV_OK;
-}
-
-/* The root that a client trusts before: the published one, or else the very first. */
-static sev_err trusted_root(struct publishing *p, int profile, sev_slice *out)
-{
-    struct sev_repo_doc *d = sev_repo_find_doc(p->r, profile, "root");
-    if (d != NULL && d->published.version != 0)
-        return sev_repo_read_published(p->r, d, out);
-    return d != NULL ? sev_repo_staged_bytes(p->r, d, out) : SEV_E_NOT_FOUND;
-}
-
-static uint64_t metadata_bytes(const struct publishing *p)
-{
-    uint64_t bytes = 65536; /* signatures */
-    for (uint32_t i = 0; i < p->r->doc_count; i++)
-        bytes += (uint64_t)p->r->docs[i]->published.length + p->r->docs[i]->staged.body.len;
-    return bytes;
-}
-
-/* ------------------------------------------------------------------ who is trusted */
-
-/* A role's file as it will be public. SEV_E_NOT_FOUND: there will be none. */
-static sev_err effective(struct publishing *p, const char *role, struct sev_doc *doc,
-                         struct sev_targets *out)
-{
-    struct sev_repo_doc *d = sev_repo_find_doc(p->r, SEV_PROFILE_NATIVE, role);
-    sev_slice bytes;
-    if (d == NULL || (!d->staged.chosen && d->published.version == 0))
-        return SEV_E_NOT_FOUND;
-    sev_err e = d->staged.chosen ? sev_repo_staged_bytes(p->r, d, &bytes)
-                                 : sev_repo_read_published(p->r, d, &bytes);
-    if (e == SEV_OK)
-        e = sev_repo_open_doc(p->r, SEV_PROFILE_NATIVE, bytes, doc);
-    return e == SEV_OK ? sev_targets_parse(doc, out) : e;
-}
-
-static sev_err check_delegated(struct publishing *p, const char *parent, sev_slice name,
-                               const struct sev_role *keys)
-{
-    struct sev_doc doc;
-    struct sev_targets t;
-    const char *role;
-    sev_err e = sev_repo_text(&p->r->pool, name, &role);
-    if (e == SEV_OK)
-        e = effective(p, role, &doc, &t);
-    if (e == SEV_E_NOT_FOUND)
-        return sev_repo_fail(p->r->note, SEV_E_ROLE_MISSING,
-                             "%.64s would trust role %.128s, whose file is not there", parent,
-                             role);
-    if (e == SEV_OK)
-        e = sev_quorum_check(NULL, keys, &doc, NULL);
-    if (e == SEV_E_SIGNATURE)
-        (void)sev_repo_fail(p->r->note, e, "role %.128s is not signed as %.64s wants it", role,
-                            parent);
-    return e;
-}
-
-/* Every role that will be trusted has a file that satisfies whoever trusts it. What is published
- * and not chosen was judged under other delegations than those that are wanted next. */
-static sev_err check_trust(struct publishing *p)
-{
-    sev_err e = SEV_OK;
-    for (uint32_t i = 0; e == SEV_OK && i < p->r->file_count; i++) {
-        const struct sev_repo_file *f = p->r->files[i];
-        struct sev_doc doc;
-        struct sev_targets t;
-        e = f->retired ? SEV_E_NOT_FOUND : effective(p, f->name, &doc, &t);
-        if (e == SEV_E_NOT_FOUND || (e == SEV_OK && t.delegation_roles.len == 0)) {
-            e = SEV_OK;
-            continue;
-        }
-        if (e != SEV_OK)
-            return e;
-        sev_json j = sev_json_at(t.delegation_roles);
-        sev_json_array(&j);
-        while (e == SEV_OK && sev_json_element(&j)) {
-            struct sev_delegation d;
-            e = sev_delegation_parse(&j, t.delegation_keys, SEV_PROFILE_NATIVE, &d);
-            for (uint32_t k = 0; e == SEV_OK && k < d.role_count; k++)
-                e = check_delegated(p, f->name, d.roles[k].name.raw, &d.roles[k].role);
-        }
-    }
-    return e;
-}
-
-/* Whatever a client would refuse is not published. */
-static sev_err look(struct publishing *p, int profile)
-{
-    struct sev_repository *r = p->r;
-    struct sev_repo_overlay *overlays =
-        sev_repo_take(&r->pool, (r->doc_count + 1) * sizeof *overlays);
-    struct sev_repo_view v = {.fs = r->fs, .pool = &r->pool, .overlays = overlays};
-    struct sev_walk_config config = {.profile = (sev_profile)profile,
-                                     .director = r->kind == SEV_REPOSITORY_DIRECTOR,
-                                     .now = p->now};
-    char folder[SEV_FS_PATH_MAX];
-    sev_slice root;
-    if (overlays == NULL)
-        return SEV_E_MEMORY;
-    sev_err e = make_overlays(p, profile, overlays, &v.overlay_count);
-    if (e == SEV_OK)
-        e = sev_repo_path(r, profile == SEV_PROFILE_AKTUALIZR ? "public/aktualizr" : "public",
-                          folder);
-    if (e == SEV_OK)
-        e = trusted_root(p, profile, &root);
-    v.folder = folder;
-    if (e == SEV_OK)
-        e = sev_repo_view_open(&v, metadata_bytes(p));
-    if (e == SEV_OK)
-        e = sev_repo_view_keep(&v, "root.json", root);
-    if (e == SEV_OK) {
-        e = sev_repo_view_refresh(&v, &config);
-        if (e != SEV_OK)
-            (void)sev_repo_fail(r->note, e, "a client would refuse it (%s %.128s): %s",
-                                sev_repo_profile_name(profile), v.walk->role, sev_err_sentence(e));
-    }
-    if (e == SEV_OK && profile == SEV_PROFILE_NATIVE)
-        e = check_trust(p);
-    sev_repo_view_close(&v);
-    return e;
 }
 
 /* ------------------------------------------------------------------ bringing out */
@@ -441,20 +229,11 @@ static sev_err finish(struct sev_repository *r, bool *out_any)
 /* What lies about afterwards. */
 static sev_err tidy(struct sev_repository *r, enum sev_repository_publish_how how)
 {
-    bool waiting = how != SEV_PUBLISH_ALL; /* somebody may be at work on the next state */
+    bool waiting = how == SEV_PUBLISH_REFRESH; /* what was edited may not be staged yet */
     for (uint32_t i = 0; i < r->doc_count; i++)
         waiting = waiting || r->docs[i]->staged.version != 0;
     sev_err e = sev_repo_sweep(r);
     return e == SEV_OK && !waiting ? sev_repo_empty_pool(r) : e;
-}
-
-/* Nothing to do is fine, unless nothing was ever done. */
-static sev_err check_published(struct sev_repository *r)
-{
-    const struct sev_repo_doc *d = sev_repo_find_doc(r, SEV_PROFILE_NATIVE, "timestamp");
-    if (d == NULL || d->published.version == 0)
-        return sev_repo_fail(r->note, SEV_E_NOT_FOUND, "nothing was published yet");
-    return SEV_OK;
 }
 
 static sev_err prepare(struct publishing *p)
@@ -470,20 +249,39 @@ static sev_err prepare(struct publishing *p)
     return SEV_OK;
 }
 
-static sev_err judge(struct publishing *p, uint32_t *out_count)
+/* What is complete and yet cannot go out alone waits, and the rest is looked at again without it:
+ * new keys of a role that has not signed with them must not keep a withdrawal from its readers. */
+static sev_err prepare_ready(struct publishing *p)
 {
-    sev_err e = choose(p);
-    if (e == SEV_OK)
-        e = check_all(p, out_count);
-    if (e == SEV_OK && *out_count == 0)
-        return check_published(p->r);
-    for (int i = 0; e == SEV_OK && i < PROFILES; i++)
-        if (p->r->profiles[i].on)
-            e = look(p, i);
-    return e;
+    for (uint32_t i = 0; i <= p->r->doc_count; i++) {
+        struct sev_repo_doc *culprit = NULL;
+        sev_err e = prepare(p);
+        if (e == SEV_OK)
+            e = sev_repo_choose(p);
+        if (e != SEV_OK)
+            return e;
+        e = sev_repo_check_trust(p, &culprit);
+        if (e == SEV_OK || culprit == NULL)
+            return e;
+        e = sev_repo_text(&p->r->pool, sev_repo_slice(p->r->note->text), &culprit->staged.waits);
+        if (e != SEV_OK)
+            return e;
+        p->r->note->text[0] = '\0';
+    }
+    return SEV_E_BUG;
 }
 
-/* What cannot be published yet stays staged, with the signatures that it has. */
+/* The first time, all of it is needed. */
+static enum sev_repository_publish_how how_for(struct sev_repository *r,
+                                               enum sev_repository_publish_how how)
+{
+    const struct sev_repo_doc *root = sev_repo_find_doc(r, SEV_PROFILE_NATIVE, "root");
+    bool first = root == NULL || root->published.version == 0;
+    return how == SEV_PUBLISH_READY && first ? SEV_PUBLISH_ALL : how;
+}
+
+/* What cannot be published yet stays staged, with the signatures that it has. Versions are claimed
+ * before anybody is shown their bytes. */
 static sev_err keep_staged(struct sev_repository *r)
 {
     sev_err e = sev_repo_save(r);
@@ -500,23 +298,24 @@ sev_err sev_repository_publish(struct sev_repository *r, sev_time now,
     uint32_t count = 0;
     bool any = false;
     sev_err e = finish(r, &any);
+    p.how = how_for(r, how);
     if (e == SEV_OK)
-        e = prepare(&p);
+        e = p.how == SEV_PUBLISH_READY ? prepare_ready(&p) : prepare(&p);
     if (e != SEV_OK)
         return e;
-    e = judge(&p, &count);
+    e = sev_repo_judge(&p, &count);
     if (e != SEV_OK || count == 0) {
         sev_err kept = keep_staged(r);
-        return e != SEV_OK ? e : kept != SEV_OK ? kept : tidy(r, how);
+        return e != SEV_OK ? e : kept != SEV_OK ? kept : tidy(r, p.how);
     }
-    e = sev_repo_stage_write(r);
+    e = p.how == SEV_PUBLISH_READY ? keep_staged(r) : sev_repo_stage_write(r);
     for (uint32_t i = 0; e == SEV_OK && i < r->doc_count; i++)
         r->docs[i]->staged.releasing = r->docs[i]->staged.chosen;
     if (e == SEV_OK)
         e = sev_repo_save(r); /* claimed, signed, durable: here it is decided */
     if (e == SEV_OK)
         e = finish(r, &any);
-    return e == SEV_OK ? tidy(r, how) : e;
+    return e == SEV_OK ? tidy(r, p.how) : e;
 }
 
 bool sev_repository_published_at(const struct sev_repository *r, size_t index,

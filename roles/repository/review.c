@@ -164,8 +164,12 @@ sev_err sev_repository_withdraw(struct sev_repository *r, const char *name, sev_
     if (e != SEV_OK)
         return e;
     const struct sev_repo_entry *known = sev_repo_find_entry(attestations, plain.raw);
+    if (known == NULL && sev_repo_find_entry(withdrawals, plain.raw) != NULL)
+        return sev_repo_fail(r->note, SEV_E_EXISTS, "%.300s is withdrawn already", name);
     if (known == NULL)
-        return sev_repo_fail(r->note, SEV_E_NOT_FOUND, "%.300s is not attested", name);
+        return sev_repo_fail(r->note, SEV_E_NOT_FOUND,
+                             "%.300s is not attested (attest --decision refused keeps it out)",
+                             name);
     e = sev_target_parse(plain, known->value, SEV_PROFILE_NATIVE, &t);
     if (e == SEV_OK)
         e = make_attestation(r, review, SEV_DECISION_WITHDRAWN, now,

@@ -156,18 +156,16 @@ sev_err sev_repo_stage_one(struct staging *s, struct sev_repo_making *m, uint32_
 {
     struct sev_repo_required *required = sev_repo_take(&s->r->pool, sizeof *required);
     struct sev_repo_doc *d = NULL;
-    bool by_published = false;
     char content[HEX_CHARS + 1];
     if (required == NULL)
         return SEV_E_MEMORY;
     sev_err e = sev_repo_need_doc(s->r, m->profile, m->role, &d);
+    /* What is signed online is made anew for whatever root is to be published. What people sign is
+     * made once, for the keys that are wanted. */
+    enum sev_repository_publish_how how =
+        sev_repo_is_online(s->r, m->role) ? s->how : SEV_PUBLISH_ALL;
     if (e == SEV_OK)
-        e = sev_repo_by_published(s->r, m->profile, s->how, &by_published);
-    if (e == SEV_OK)
-        e = sev_repo_required(s->r, m->profile, m->role,
-                              by_published && sev_repo_is_top_role(m->role) &&
-                                  strcmp(m->role, "root") != 0,
-                              required);
+        e = sev_repo_needed(s->r, m->profile, m->role, how, required);
     if (e == SEV_OK)
         e = content_of(m, required, content);
     if (e != SEV_OK)
@@ -364,6 +362,7 @@ bool sev_repository_staged_at(struct sev_repository *r, size_t index,
         out->version = d->staged.version;
         out->expires = d->staged.expires;
         out->signatures = d->staged.sig_count;
+        out->waits = d->staged.waits;
         if (sev_repo_staged_path(r, d, ".tbs", out->file) != SEV_OK)
             out->file[0] = '\0';
         if (sev_repo_required(r, d->profile, d->role, false, &required) == SEV_OK) {

@@ -35,7 +35,7 @@ static sev_err is_signed(struct staging *s, int profile, const struct sev_repo_f
 {
     const struct sev_repo_doc *d = sev_repo_find_doc(s->r, profile, f->name);
     struct sev_repo_required *required = sev_repo_take(&s->r->pool, sizeof *required);
-    bool counts = false, by_published = false;
+    bool counts = false;
     if (required == NULL)
         return SEV_E_MEMORY;
     sev_err e = d == NULL ? SEV_OK : sev_repo_counts(s->r, d, s->how, &counts);
@@ -46,10 +46,7 @@ static sev_err is_signed(struct staging *s, int profile, const struct sev_repo_f
         *out = (d != NULL && d->published.version != 0) || (s->how == SEV_PUBLISH_READY && !top);
         return SEV_OK;
     }
-    e = sev_repo_by_published(s->r, profile, s->how, &by_published);
-    if (e == SEV_OK)
-        e = sev_repo_required(s->r, profile, f->name, by_published && sev_repo_is_top_role(f->name),
-                              required);
+    e = sev_repo_needed(s->r, profile, f->name, s->how, required);
     if (e == SEV_OK)
         *out = sev_repo_complete(d, required);
     return e;
@@ -90,12 +87,11 @@ sev_err sev_repo_stage_snapshot(struct staging *s, int profile)
     struct sev_repository *r = s->r;
     struct sev_repo_listed *listed = sev_repo_take(&r->pool, (r->file_count + 1) * sizeof *listed);
     uint32_t count = 0;
-    bool drops = false;
+    bool drops = false, old_root = false;
     if (listed == NULL)
         return SEV_E_MEMORY;
-    bool by_published = false;
-    sev_err e = sev_repo_by_published(r, profile, s->how, &by_published);
-    if (e == SEV_OK && !by_published)
+    sev_err e = sev_repo_old_root(r, profile, s->how, &old_root);
+    if (e == SEV_OK && !old_root)
         e = sev_repo_drops_names(r, &drops);
     for (uint32_t i = 0; e == SEV_OK && i < r->file_count; i++) {
         const struct sev_repo_file *f = r->files[i];
@@ -122,10 +118,7 @@ sev_err sev_repo_stage_timestamp(struct staging *s, int profile)
     struct sev_repo_listed listed;
     if (required == NULL)
         return SEV_E_MEMORY;
-    bool by_published = false;
-    sev_err e = sev_repo_by_published(s->r, profile, s->how, &by_published);
-    if (e == SEV_OK)
-        e = sev_repo_required(s->r, profile, "snapshot", by_published, required);
+    sev_err e = sev_repo_needed(s->r, profile, "snapshot", s->how, required);
     if (e != SEV_OK)
         return e;
     if (d->staged.version != 0 && !sev_repo_complete(d, required))

@@ -49,9 +49,52 @@ static void about_to_publish(struct desk *d, bool rotated)
     CHECK_OK(desk_ceremony(d, DESK_EVERYBODY));
 }
 
+/* And one of our own that nobody has signed: it stays behind. */
+static void about_to_publish_in_part(struct desk *d)
+{
+    about_to_publish(d, false);
+    CHECK_OK(desk_add(d, "oem/unsigned.img", "not yet", NULL));
+}
+
+enum { OFFERS = 8 }; /* versions of targets that people may be asked to sign */
+
+static const char *offer_path(const struct desk *d, int version)
+{
+    char name[64];
+    (void)snprintf(name, sizeof name, "staged/native.%d.targets.tbs", version);
+    return desk_has(d, name) ? desk_path(d, name) : NULL;
+}
+
+/* Whatever happened: what somebody may have signed is never offered again with other bytes. */
+static void check_offers(struct desk *d)
+{
+    uint8_t *offers[OFFERS];
+    size_t len[OFFERS];
+    for (int v = 0; v < OFFERS; v++) {
+        const char *path = offer_path(d, v);
+        offers[v] = path != NULL ? sev_test_read(path, &len[v]) : NULL;
+    }
+    sev_err e = desk_add(d, "oem/another.img", "another", NULL);
+    if (e != SEV_E_CONFLICT) { /* else it is being published, and nothing changes before that */
+        CHECK_OK(e);
+        CHECK_OK(desk_ceremony(d, 0));
+    }
+    for (int v = 0; v < OFFERS; v++) {
+        const char *path = offer_path(d, v);
+        if (path != NULL && offers[v] != NULL) {
+            size_t now_len = 0;
+            uint8_t *now = sev_test_read(path, &now_len);
+            CHECK(sev_slice_eq(sev_slice_of(now, now_len), sev_slice_of(offers[v], len[v])));
+            free(now);
+        }
+        free(offers[v]);
+    }
+}
+
 enum trial { FAILED, SUCCEEDED, NOT_REACHED };
 
-static enum trial try_publish(const struct desk *start, struct faulty_fs *f, uint32_t n)
+static enum trial try_publish(const struct desk *start, struct faulty_fs *f, uint32_t n,
+                              enum sev_repository_publish_how as)
 {
     struct desk d;
     struct reader r;
@@ -60,7 +103,7 @@ static enum trial try_publish(const struct desk *start, struct faulty_fs *f, uin
     CHECK(!sees_new(&d, &r));
     faulty_fs_arm(f, n);
     d.fs = &f->fs;
-    sev_err e = desk_publish(&d, DESK_ONLINE);
+    sev_err e = desk_publish_as(&d, DESK_ONLINE, as);
     CHECK_EQ(f->live_blocks, 0);
     CHECK_EQ(f->open_files, 0);
     bool fired = f->fired;
@@ -68,7 +111,9 @@ static enum trial try_publish(const struct desk *start, struct faulty_fs *f, uin
     if (e == SEV_OK)
         CHECK(visible);
     d.fs = &d.real;
-    CHECK_OK(desk_publish(&d, DESK_ONLINE)); /* the next run gets there */
+    if (as == SEV_PUBLISH_READY)
+        check_offers(&d);
+    CHECK_OK(desk_publish_as(&d, DESK_ONLINE, as)); /* the next run gets there */
     CHECK(sees_new(&d, &r));
     CHECK_EQ(desk_lint_errors(&d, SEV_REPOSITORY_IMAGES, NULL), 0);
     reader_free(&r);
@@ -76,19 +121,23 @@ static enum trial try_publish(const struct desk *start, struct faulty_fs *f, uin
     return !fired ? NOT_REACHED : e == SEV_OK ? SUCCEEDED : FAILED;
 }
 
-static void each_call_of_publish(enum faulty_how how, unsigned kinds, int error)
+static void each_call_of_publish(enum faulty_how how, unsigned kinds, int error,
+                                 enum sev_repository_publish_how as)
 {
     struct desk start;
     struct faulty_fs f;
     uint32_t n = 1, failed = 0;
-    about_to_publish(&start, false);
+    if (as == SEV_PUBLISH_READY)
+        about_to_publish_in_part(&start);
+    else
+        about_to_publish(&start, false);
     faulty_fs_init(&f);
     f.how = how;
     f.kinds = kinds;
     f.error = error;
     f.from_then_on = how == FAULTY_TEAR; /* the disk stays full */
     for (enum trial t = FAILED; t != NOT_REACHED; n++) {
-        t = try_publish(&start, &f, n);
+        t = try_publish(&start, &f, n, as);
         failed += t == FAILED;
     }
     print_message("publish makes %u calls; %u failures were reported\n", n - 2, failed);
@@ -98,28 +147,31 @@ static void each_call_of_publish(enum faulty_how how, unsigned kinds, int error)
 
 TEST(repository_faults__each_call_of_publish_fails__old_or_new_and_the_next_run_gets_there)
 {
-    each_call_of_publish(FAULTY_ERROR, FAULTY_ALL, EIO);
+    each_call_of_publish(FAULTY_ERROR, FAULTY_ALL, EIO, SEV_PUBLISH_ALL);
+}
+
+TEST(repository_faults__each_call_of_a_partial_publish_fails__old_or_new_and_the_rest_stays)
+{
+    each_call_of_publish(FAULTY_ERROR, FAULTY_ALL, EIO, SEV_PUBLISH_READY);
 }
 
 TEST(repository_faults__a_disk_that_fills_up_in_publish__old_or_new)
 {
     each_call_of_publish(FAULTY_TEAR, FAULTY_WRITE | FAULTY_OPEN | FAULTY_MKDIR | FAULTY_SYNC,
-                         ENOSPC);
+                         ENOSPC, SEV_PUBLISH_ALL);
 }
 
 TEST(repository_faults__reads_and_writes_of_publish_come_up_short__nobody_notices)
 {
-    each_call_of_publish(FAULTY_SHORT, FAULTY_READ | FAULTY_WRITE, EIO);
+    each_call_of_publish(FAULTY_SHORT, FAULTY_READ | FAULTY_WRITE, EIO, SEV_PUBLISH_ALL);
 }
 
 /* ----------------------------------------------------------------- kill -9 */
 
-static void kill_at_each_call(bool rotated)
+static void kill_at_each_call(struct desk start, enum sev_repository_publish_how as)
 {
-    struct desk start;
     bool killed = true;
     uint32_t n = 1, as_before = 0, as_after = 0;
-    about_to_publish(&start, rotated);
     for (; killed; n++) {
         struct desk d;
         struct reader r;
@@ -135,7 +187,7 @@ static void kill_at_each_call(bool rotated)
             f.kinds = FAULTY_WRITE | FAULTY_SYNC | FAULTY_RENAME | FAULTY_UNLINK | FAULTY_MKDIR;
             faulty_fs_arm(&f, n);
             d.fs = &f.fs;
-            _exit(desk_publish(&d, DESK_EVERYBODY) == SEV_OK ? 0 : 1);
+            _exit(desk_publish_as(&d, DESK_EVERYBODY, as) == SEV_OK ? 0 : 1);
         }
         int status = 0;
         CHECK_EQ(waitpid(child, &status, 0), child);
@@ -145,7 +197,9 @@ static void kill_at_each_call(bool rotated)
         bool visible = sees_new(&d, &r);
         as_before += killed && !visible;
         as_after += killed && visible;
-        CHECK_OK(desk_publish(&d, DESK_EVERYBODY));
+        if (as == SEV_PUBLISH_READY)
+            check_offers(&d);
+        CHECK_OK(desk_publish_as(&d, DESK_EVERYBODY, as));
         CHECK(sees_new(&d, &r));
         CHECK_EQ(desk_lint_errors(&d, SEV_REPOSITORY_IMAGES, NULL), 0);
         reader_free(&r);
@@ -158,13 +212,24 @@ static void kill_at_each_call(bool rotated)
 
 TEST(repository_faults__killed_at_each_call_of_publish__old_or_new_and_the_next_run_gets_there)
 {
-    kill_at_each_call(false);
+    struct desk start;
+    about_to_publish(&start, false);
+    kill_at_each_call(start, SEV_PUBLISH_ALL);
+}
+
+TEST(repository_faults__killed_at_each_call_of_a_partial_publish__no_version_with_other_bytes)
+{
+    struct desk start;
+    about_to_publish_in_part(&start);
+    kill_at_each_call(start, SEV_PUBLISH_READY);
 }
 
 /* The root comes last where both key sets signed: nobody notices the change. */
 TEST(repository_faults__killed_at_each_call_while_all_keys_change__readers_never_notice)
 {
-    kill_at_each_call(true);
+    struct desk start;
+    about_to_publish(&start, true);
+    kill_at_each_call(start, SEV_PUBLISH_ALL);
 }
 
 /* A publisher that is killed again and again, and a reader that never stops verifying. */

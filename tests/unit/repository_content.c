@@ -470,6 +470,7 @@ TEST(repository_content__one_reviewer__may_withdraw_and_not_attest)
     CHECK_OK(desk_ceremony(&d, DESK_EVERYBODY));
     CHECK_OK(desk_publish(&d, DESK_ONLINE));
     CHECK_OK(withdraw(&d, "oem/a.img", &review));
+    CHECK_ERR(withdraw(&d, "oem/a.img", &review), SEV_E_EXISTS);
     CHECK_OK(desk_ceremony(&d, 1ul << REVIEWER_2));
     CHECK_ERR(desk_publish(&d, DESK_ONLINE), SEV_E_SIGNATURE); /* attestations without it */
     CHECK_OK(desk_publish_as(&d, DESK_ONLINE, SEV_PUBLISH_READY));

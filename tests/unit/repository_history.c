@@ -159,6 +159,32 @@ static void must_follow(const struct model *m, struct reader *r, const char *who
         fail_msg("%s: %s in %s", who, sev_err_id(e), r->walk.role);
 }
 
+/* Only some have signed what changed. What can go out does; whatever that is, nobody is refused
+ * anything: neither who follows every step nor who begins now. */
+static void publish_in_part(struct model *m, struct reader *always)
+{
+    struct desk *d = &m->d;
+    struct sev_repository_signer signer = desk_signer(DESK_EVERYBODY);
+    CHECK_OK(desk_ceremony(d, m->random >> 20));
+    struct sev_repository *r = desk_open(d);
+    sev_err e = sev_repository_publish(r, d->now, SEV_PUBLISH_READY, &signer);
+    sev_repository_close(r);
+    if (e != SEV_OK)
+        fail_msg("in part: %s: %s", sev_err_id(e), d->note.text);
+    CHECK_EQ(desk_lint_errors(d, SEV_REPOSITORY_IMAGES, NULL), 0);
+    always->now = d->now;
+    e = reader_refresh(always);
+    for (int role = 0; e == SEV_OK && role < ROLES; role++)
+        for (int i = 0; e == SEV_OK && i < NAMES; i++) {
+            char name[64];
+            bool found;
+            name_of(role, i, name);
+            e = reader_find(always, name, &found);
+        }
+    if (e != SEV_OK)
+        fail_msg("after a part: %s in %s", sev_err_id(e), always->walk.role);
+}
+
 /* ---------------------------------------------------------------- single bits */
 
 struct paths {
@@ -239,6 +265,8 @@ static void live(struct model *m, int steps, uint32_t *flips_refused)
             else
                 change_keys(m);
         }
+        (void)dice(m, 2);
+        publish_in_part(m, &always);
         publish(m);
         must_follow(m, &always, "the one that follows every step");
         if (dice(m, 5) == 0)
