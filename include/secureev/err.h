@@ -103,6 +103,21 @@ typedef enum sev_attack {
     X(ABSENT, "absent", RETRY, NONE, "the repository does not have the file")                      \
     X(UNREACHABLE, "unreachable", RETRY, NONE, "the repository could not be reached")              \
     X(ROOT_ROTATIONS, "root_rotations", RETRY, NONE, "more root rotations than one cycle walks; the next goes on") \
+    /* requests over HTTP; http.h has their status */                                               \
+    X(HTTP_SYNTAX, "http_syntax", INPUT, NONE, "not HTTP/1.1 as we accept it")                     \
+    X(HTTP_VERSION, "http_version", INPUT, NONE, "not version 1.1 of HTTP")                        \
+    X(HTTP_METHOD, "http_method", INPUT, NONE, "a method that we do not know")                     \
+    X(HTTP_TARGET, "http_target", INPUT, NONE, "the target is not a clean path")                   \
+    X(HTTP_HOST, "http_host", INPUT, NONE, "not exactly one usable Host")                          \
+    X(HTTP_FRAMING, "http_framing", INPUT, NONE, "where the body ends is not told in one plain way") \
+    X(HTTP_HEAD_LIMIT, "http_head_limit", INPUT, NONE, "the head is too long or has too many fields") \
+    X(HTTP_BODY_LIMIT, "http_body_limit", INPUT, NONE, "the body is longer than allowed there")    \
+    X(HTTP_LENGTH, "http_length_required", INPUT, NONE, "a body needs its length announced there") \
+    X(HTTP_EXPECT, "http_expect", INPUT, NONE, "an expectation that we cannot meet")               \
+    X(HTTP_RANGE, "http_range", INPUT, NONE, "the range begins behind the end")                    \
+    X(RATE_LIMITED, "rate_limited", RETRY, NONE, "more than this peer may ask for now")            \
+    X(OVERLOADED, "overloaded", RETRY, NONE, "more work than can be done now")                     \
+    X(TLS, "tls_refused", INPUT, NONE, "the TLS handshake failed")                                 \
     /* this machine */                                                                             \
     X(MEMORY, "memory", RETRY, NONE, "the memory given is not enough")                             \
     X(IO, "io", RETRY, NONE, "reading or writing failed on this machine")                          \

@@ -41,6 +41,11 @@
 #define SEV_URL_BYTES_MAX 2048
 #define SEV_PATTERN_BYTES_MAX 512
 
+/* HTTP (http.h). */
+#define SEV_HTTP_HEAD_BYTES_MAX 8192
+#define SEV_HTTP_FIELDS_MAX 64
+#define SEV_HTTP_CHUNK_DIGITS_MAX 8 /* of a chunk's length: below 4 GiB */
+
 /* Messages (messages.h). */
 #define SEV_MANIFEST_BYTES_MAX (256u * 1024u)       /* aktualizr's, 256 ECUs without prekeys */
 #define SEV_STATUS_ANSWER_BYTES_MAX (1024u * 1024u) /* reply, grant, roots, Director's files */
