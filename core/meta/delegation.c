@@ -135,6 +135,21 @@ sev_err sev_delegation_parse(sev_json *cursor, sev_slice keys, sev_profile profi
     return e;
 }
 
+sev_err sev_delegations_check(const struct sev_targets *t, sev_profile profile)
+{
+    sev_json j = sev_json_at(t->delegation_roles);
+    if (t->delegation_roles.len == 0)
+        return SEV_OK;
+    sev_json_array(&j);
+    while (sev_json_element(&j)) {
+        struct sev_delegation d;
+        sev_err e = sev_delegation_parse(&j, t->delegation_keys, profile, &d);
+        if (e != SEV_OK)
+            return e;
+    }
+    return j.err;
+}
+
 static bool path_matches(sev_json_str pattern, sev_slice name)
 {
     if (!pattern.escaped)

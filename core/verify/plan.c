@@ -270,7 +270,7 @@ sev_err sev_plan_listed(void *context, const struct sev_doc *doc, const struct s
         if (e != SEV_OK)
             return e;
     }
-    return SEV_OK;
+    return is_native(c) ? SEV_HEED(sev_delegations_check(t, c->walk.config.profile)) : SEV_OK;
 }
 
 /* -------------------------------------------------------------------- plan */

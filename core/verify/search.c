@@ -449,11 +449,14 @@ void sev_search_got_fetch(struct sev_walk *w, sev_slice bytes)
         e = sev_targets_parse(&doc, &f->targets);
     if (e == SEV_OK)
         e = judge_role(w, &doc, &f->targets);
+    /* Before the file is stored: a delegation or an entry that cannot be used refuses it.
+     * REQ-MET-20 REQ-MET-07 */
+    if (e == SEV_OK && w->config.profile == SEV_PROFILE_NATIVE)
+        e = SEV_HEED(sev_delegations_check(&f->targets, w->config.profile));
     if (e != SEV_OK) {
         sev_walk_refuse(w, e);
         return;
     }
-    /* Before the file is stored: an entry that cannot be used refuses it. REQ-MET-07 */
     w->fetched_result = find_listing(w, &w->fetched_listing);
     if (w->fetched_result != SEV_OK && w->fetched_result != SEV_E_NOT_FOUND) {
         sev_walk_refuse(w, w->fetched_result);

@@ -214,6 +214,8 @@ struct sev_delegation {
 /** Parse what stands at `cursor` in delegations.roles. */
 SEV_MUST_USE sev_err sev_delegation_parse(sev_json *cursor, sev_slice keys, sev_profile profile,
                                           struct sev_delegation *out);
+/** Can each delegation of this file be parsed? Its error, else SEV_OK. REQ-MET-20 */
+SEV_MUST_USE sev_err sev_delegations_check(const struct sev_targets *t, sev_profile profile);
 /** Does it apply to this image for this hardware id? An empty hardware id asks for no restriction
  *  (profile TUF knows none). REQ-VER-40 */
 bool sev_delegation_covers(const struct sev_delegation *d, sev_slice name, sev_slice hardware_id);
