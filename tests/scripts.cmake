@@ -34,6 +34,8 @@ if(NOT SEV_SANITIZE)
   sev_tool_test(cortex_m4 bench/cortex_m4) # 4 KiB for partial verification
   set_tests_properties(cortex_m4 PROPERTIES SKIP_RETURN_CODE 77)
   sev_tool_test(requirements tools/requirements --brief)
+  sev_tool_test(requirements_refused tools/requirements --refused)
+  sev_tool_test(requirements_mistakes tools/requirements --mistakes)
   sev_tool_test(requirements_self_test tools/requirements --self-test)
   sev_tool_test(mutants_self_test tools/mutants --self-test)
   sev_tool_test(mutants tools/mutants ${CMAKE_BINARY_DIR})

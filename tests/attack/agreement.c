@@ -27,12 +27,13 @@ static void disagrees_anywhere(const char *find, const char *replace)
 
 /* ---------------------------------------------------------------- the name */
 
-/* REQ-VER-06 */
+/* REQ-VER-06 REQ-ALG-1.10.1 */
 TEST(ver_06__image_listed_under_a_name_in_other_case__mix_and_match)
 {
     disagrees(IMAGES, "acme", "\"acme/brake-2.bin\"", "\"acme/Brake-2.bin\"");
 }
 
+/* REQ-ALG-7.5 */
 TEST(ver_06__image_not_listed__mix_and_match_and_no_image_asked)
 {
     struct world *w = world_accepted();
@@ -68,6 +69,7 @@ TEST(ver_07__length_differs_by_one__mix_and_match)
               world_text("\"length\":%zu},\"bolt", n + 1));
 }
 
+/* REQ-VER-07 */
 TEST(ver_07__digest_differs__mix_and_match)
 {
     for (int i = 0; i < 2; i++) {
@@ -84,7 +86,7 @@ TEST(ver_07__digest_differs__mix_and_match)
     }
 }
 
-/* ALG-1 10.2a: the sets of digests, not "at least one". Part 5.10 */
+/* ALG-1 10.2a: the sets of digests, not "at least one". Part 5.10 REQ-ALG-1.10.2a */
 TEST(ver_07__a_digest_more_on_one_side__mix_and_match)
 {
     struct world *w = world_accepted();
@@ -118,7 +120,7 @@ TEST(ver_07__digest_in_capitals__the_same)
 
 /* -------------------------------------------------------------------- match */
 
-/* REQ-VER-08 REQ-MET-11: as a whole, member by member. */
+/* REQ-VER-08 REQ-MET-11: as a whole, member by member. REQ-ALG-1.10.2b */
 TEST(ver_08__match_has_a_member_more__mix_and_match)
 {
     disagrees_anywhere(MATCH, "\"match\":{\"hardwareIds\":[\"hw-brake\"],\"releaseCounter\":2,"
@@ -364,7 +366,7 @@ TEST(regulator__not_in_the_map__not_asked)
 
 /* ---------------------------------------------------------------- the bytes */
 
-/* REQ-ECU-23 REQ-ECU-24 ATK-10 */
+/* REQ-ECU-23 REQ-ECU-24 REQ-ATK-10 REQ-ALG-10 */
 TEST(ecu_23__image_has_other_bytes__arbitrary_software_and_nothing_released)
 {
     struct world *w = world_accepted();
@@ -374,7 +376,7 @@ TEST(ecu_23__image_has_other_bytes__arbitrary_software_and_nothing_released)
     WORLD_REFUSED(w, IMAGE_HASH, ARBITRARY_SOFTWARE, "images", "");
 }
 
-/* ATK-08 REQ-ECU-14 REQ-H15 REQ-H18 */
+/* REQ-ATK-08 REQ-ECU-14 REQ-H15 REQ-H18 REQ-ALG-10 */
 TEST(atk_08__image_longer_than_signed__cut_and_endless_data)
 {
     struct world *w = world_accepted();

@@ -7,7 +7,7 @@
 #define BRAKE "acme/brake-2.bin"
 #define DOOR "bolt/door-2.bin"
 
-/* REQ-PRI-15 part 5.19: two images, the second one does not agree. */
+/* REQ-PRI-15 part 5.19: two images, the second one does not agree. REQ-ALG-1.11 */
 TEST(pri_15__one_of_two_images_disagrees__neither_is_asked_for)
 {
     struct world *w = world_accepted();
@@ -36,7 +36,8 @@ TEST(pri_15__an_installed_image_is_no_longer_listed__the_new_one_is_not_installe
     CHECK_EQ(w->result.image_requests, 1); /* honest: only what is new is fetched */
 }
 
-/* ATK-05: the bytes of one image do not come: nothing of the other is handed over either. */
+/* REQ-ATK-05: the bytes of one image do not come: nothing of the other is handed over either.
+ * REQ-ALG-1.11 REQ-ATK-05 */
 TEST(atk_05__the_second_image_is_withheld__nothing_is_released)
 {
     struct world *w = world_accepted();
@@ -168,7 +169,7 @@ TEST(met_13__encrypted_image_described_on_both_sides__accepted)
     WORLD_ACCEPTED(w);
 }
 
-/* REQ-H13: the Director says nothing of the encryption that the supplier signed. */
+/* REQ-H13: the Director says nothing of the encryption that the supplier signed. REQ-MET-13 */
 TEST(h13__encryption_block_removed__plaintext_downgrade)
 {
     struct world *w = encrypted();

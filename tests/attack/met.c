@@ -90,7 +90,7 @@ TEST(alg_0__blanks_order_and_escapes_differ_from_what_was_signed__accepted)
     WORLD_ACCEPTED(w);
 }
 
-/* ALG-0.2: bounded work, whatever is sent. */
+/* REQ-ALG-0.2: bounded work, whatever is sent. */
 TEST(alg_0__more_signatures_than_are_looked_at__limit)
 {
     struct world *w = world_accepted();
@@ -178,11 +178,13 @@ TEST(met_03__no_type__malformed)
     edited_everywhere("\"_type\":", "\"_kind\":", SEV_E_MALFORMED);
 }
 
+/* REQ-MET-03 */
 TEST(met_03__no_expiry__malformed)
 {
     edited_everywhere("\"expires\":", "\"expired\":", SEV_E_MALFORMED);
 }
 
+/* REQ-MET-03 */
 TEST(met_03__no_version__malformed)
 {
     static const char *const find[] = {"\"1.0.31\",\"version\":2}", "\"1.0.31\",\"version\":6}",
@@ -303,7 +305,7 @@ TEST(met_03__custom_is_no_object__malformed)
 
 /* ---------------------------------------------------- keys and thresholds */
 
-/* REQ-MET-01 */
+/* REQ-MET-01 REQ-ALG-0.5 */
 TEST(met_01__key_under_another_id_than_its_hash__key_id)
 {
     struct world *w = world_accepted();
@@ -313,7 +315,7 @@ TEST(met_01__key_under_another_id_than_its_hash__key_id)
     WORLD_REFUSED(w, KEY_ID, ARBITRARY_SOFTWARE, "director", "root");
 }
 
-/* Scheme and every other member are in the hash. */
+/* Scheme and every other member are in the hash. REQ-MET-01 */
 TEST(met_01__scheme_changed_under_the_same_id__key_id_or_no_such_key)
 {
     struct world *w = world_accepted();
@@ -324,7 +326,8 @@ TEST(met_01__scheme_changed_under_the_same_id__key_id_or_no_such_key)
     WORLD_REFUSED(w, KEY_ID, ARBITRARY_SOFTWARE, "director", "root");
 }
 
-/* A scheme from the future is kept and does not count: here nobody can sign. ALG-0.3 */
+/* A scheme from the future is kept and does not count: here nobody can sign.
+ * REQ-ALG-0.3 */
 TEST(met_01__key_of_an_unknown_scheme__signs_nothing)
 {
     struct world *w = world_accepted();
@@ -361,6 +364,7 @@ TEST(met_06__root_without_one_of_the_four_roles__malformed)
     }
 }
 
+/* REQ-ALG-0.1 REQ-MET-06 */
 TEST(met_06__threshold_zero_negative_or_out_of_reach__threshold)
 {
     static const int64_t bad[] = {0, -1, 2, 1000000};
@@ -397,6 +401,7 @@ TEST(met_06__role_in_root_is_ill_formed__malformed)
         edited(IMAGES, "root", find[i], replace[i], SEV_E_MALFORMED);
 }
 
+/* REQ-MET-06 */
 TEST(met_06__key_id_that_root_does_not_hold__key)
 {
     struct world *w = world_accepted();
@@ -492,7 +497,7 @@ TEST(met_06__further_roles_in_root__kept_and_without_weight)
 
 /* ------------------------------------------------------- the vehicle's name */
 
-/* REQ-MET-08 REQ-MET-32 REQ-H07 ATK-13: every Director file, before it is stored. */
+/* REQ-MET-08 REQ-MET-32 REQ-H07 REQ-ATK-13: every Director file, before it is stored. */
 TEST(met_32__director_file_for_another_vehicle__replay)
 {
     for (int i = SEV_ROLE_TIMESTAMP; i < SEV_TOP_ROLES; i++)
@@ -557,7 +562,7 @@ TEST(met_32__file_for_a_broker__replay)
                "\"vehicle\":", "\"subscriber\":\"b\",\"vehicle\":", SEV_E_WRONG_VEHICLE);
 }
 
-/* REQ-MET-08 */
+/* REQ-MET-08 REQ-ALG-6.9 */
 TEST(met_08__empty_targets_without_vehicle__replay_and_old_targets_kept)
 {
     struct world *w = world_accepted();
@@ -567,6 +572,7 @@ TEST(met_08__empty_targets_without_vehicle__replay_and_old_targets_kept)
     WORLD_REFUSED(w, NO_VEHICLE, REPLAY, "director", "targets");
 }
 
+/* REQ-MET-08 REQ-ATK-13 REQ-ALG-1.4 */
 TEST(met_08__empty_targets_of_another_vehicle__replay_and_old_targets_kept)
 {
     struct world *w = world_accepted();

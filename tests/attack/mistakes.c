@@ -1,5 +1,5 @@
 /* mistakes - part 5 of requirements/uptane.md: what public implementations got wrong, one test per
- * row by its number. Rows 12 and 13 are about messages (tests/unit/msg_time.c, msg_report.c).
+ * row by its number; more of 12 in tests/unit/msg_time.c, and 13 in tests/unit/msg_report.c.
  * SPDX-License-Identifier: MIT */
 #include "test.h"
 #include "world.h"
@@ -36,7 +36,8 @@ TEST(mistake_01__one_key_under_two_ids__not_listed_and_not_counted)
     WORLD_REFUSED(w, SIGNATURE, ARBITRARY_SOFTWARE, "images", "acme");
 }
 
-/* The same key in another encoding: compressed, or with other line breaks, has another id. */
+/* The same key in another encoding: compressed, or with other line breaks, has another id.
+ * REQ-ALG-0.4 */
 TEST(mistake_01__one_key_in_two_encodings__reaches_no_threshold_of_two)
 {
     struct world *w = world_accepted();
@@ -94,7 +95,8 @@ TEST(mistake_04__one_delegated_file_rolled_back_among_news__rollback)
     WORLD_REFUSED(w, VERSION_ROLLBACK, ROLLBACK, "images", "snapshot");
 }
 
-/* 5: tough CVE-2025-2888: nothing is stored before all checks; here every one after the first. */
+/* 5: tough CVE-2025-2888: nothing is stored before all checks; here every one after the first.
+ * REQ-ALG-3.6 */
 TEST(mistake_05__timestamp_good_but_for_its_snapshot_version__not_stored)
 {
     struct world *w = world_accepted();
@@ -106,7 +108,7 @@ TEST(mistake_05__timestamp_good_but_for_its_snapshot_version__not_stored)
     WORLD_ACCEPTED(w); /* its version did not become a floor */
 }
 
-/* 6: tough CVE-2025-2886, CVE-2026-6967, go-tuf CVE-2024-47534 */
+/* 6: tough CVE-2025-2886, CVE-2026-6967, go-tuf CVE-2024-47534 REQ-VER-38 REQ-ALG-7.3 */
 TEST(mistake_06__terminating_role_lacks_the_image__sibling_of_the_parent_is_not_asked)
 {
     struct world *w = world_begin();
@@ -129,7 +131,7 @@ TEST(mistake_06__delegated_roles_in_a_circle__ends_without_the_image)
     WORLD_REFUSED(w, DISAGREE, MIX_AND_MATCH, "images", "targets");
 }
 
-/* 7: standard issues 29, 33, 187 */
+/* 7: standard issues 29, 33, 187 REQ-VER-40 REQ-ALG-7.4.1 */
 TEST(mistake_07__delegation_for_other_hardware__not_followed)
 {
     struct world *w = world_begin();
@@ -168,7 +170,7 @@ TEST(mistake_08__directors_targets_served_without_its_timestamp_and_snapshot__re
     WORLD_ACCEPTED(w);
 }
 
-/* 9: Standard issue 95 */
+/* 9: Standard issue 95 REQ-MET-09 */
 TEST(mistake_09__only_release_counter_in_match_differs__mix_and_match)
 {
     struct world *w = world_accepted();
@@ -222,6 +224,18 @@ TEST(mistake_11__empty_targets_accepted__its_version_is_the_floor)
     WORLD_REFUSED(w, VERSION_ROLLBACK, ROLLBACK, "director", "targets");
 }
 
+/* 12: aktualizr has no time and reports 1970; what is never judged never expires. */
+TEST(mistake_12__vehicle_that_was_told_no_time__freeze_and_nothing_asked)
+{
+    struct world *w = world_accepted();
+    w->time = 0;
+    w->no_mending = true;
+    WORLD_REFUSED(w, NO_TIME, FREEZE, "", "");
+    CHECK_EQ(w->result.requests, 0);
+    w->time = WORLD_TIME;
+    WORLD_ACCEPTED(w);
+}
+
 /* 14: aktualizr issue 1185: what is stored and expired must not block what is served and good. */
 TEST(mistake_14__everything_stored_has_expired__fresh_files_are_accepted)
 {
@@ -257,7 +271,7 @@ TEST(mistake_15__many_roots_behind__all_of_them_are_asked_for)
     CHECK(strstr(w->trace, "images get 13.root.json\n") != NULL);
 }
 
-/* 16: go-tuf GHSA-jqc5-w2xx-5vq4, tough CVE-2026-6968 */
+/* 16: go-tuf GHSA-jqc5-w2xx-5vq4, tough CVE-2026-6968 REQ-ALG-6.10 */
 TEST(mistake_16__role_name_that_leaves_the_folder__nothing_is_asked_or_stored_there)
 {
     struct world *w = world_accepted();
@@ -292,7 +306,7 @@ TEST(mistake_17__same_version_other_content__equivocation_in_every_role)
     }
 }
 
-/* 18: aktualizr clears everything on every new root: a window for rollback. */
+/* 18: aktualizr clears everything on every new root: a window for rollback. REQ-ALG-2.4 */
 TEST(mistake_18__new_root_without_new_keys__every_floor_stays)
 {
     for (int r = 0; r < WORLD_REPOSITORIES; r++) {

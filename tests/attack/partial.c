@@ -83,7 +83,7 @@ TEST(ver_43__other_repositories_are_gone__no_matter)
     WORLD_ACCEPTED(w);
 }
 
-/* REQ-SPV-03 */
+/* REQ-SPV-03 REQ-VER-43 REQ-ALG-9.3 */
 TEST(spv_03__targets_signed_by_a_stranger__signature)
 {
     struct world *w = partial();
@@ -143,6 +143,7 @@ TEST(spv_04__targets_key_rotated_by_a_new_root__accepted)
     WORLD_ACCEPTED(w);
 }
 
+/* REQ-VER-43 REQ-ALG-9.2 */
 TEST(spv_04__root_signed_by_a_stranger__signature)
 {
     struct world *w = partial();
@@ -151,7 +152,7 @@ TEST(spv_04__root_signed_by_a_stranger__signature)
     WORLD_REFUSED(w, SIGNATURE, ARBITRARY_SOFTWARE, "director", "root");
 }
 
-/* REQ-SPV-06 */
+/* REQ-SPV-06 REQ-VER-43 REQ-ALG-9.4 */
 TEST(spv_06__targets_of_another_vehicle__replay)
 {
     struct world *w = partial();
@@ -159,6 +160,7 @@ TEST(spv_06__targets_of_another_vehicle__replay)
     WORLD_REFUSED(w, WRONG_VEHICLE, REPLAY, "director", "targets");
 }
 
+/* REQ-ALG-9.4 */
 TEST(spv_06__release_counter_below_the_mark__rollback)
 {
     struct world *w = partial();
@@ -170,6 +172,7 @@ TEST(spv_06__release_counter_below_the_mark__rollback)
     WORLD_REFUSED(w, RELEASE_ROLLBACK, ROLLBACK, "director", "targets");
 }
 
+/* REQ-ALG-9.4 */
 TEST(spv_06__image_for_other_hardware__wrong_hardware)
 {
     struct world *w = partial();
@@ -189,6 +192,7 @@ TEST(alg_9__no_entry_for_this_ecu__nothing_new_and_the_floor_rises)
                 world_role(w, DIRECTOR, "targets")->file);
 }
 
+/* REQ-ALG-9.6 REQ-ALG-10 */
 TEST(alg_10__image_has_other_bytes__arbitrary_software)
 {
     struct world *w = partial();

@@ -18,7 +18,7 @@ static void offer(struct world *w, int n, int64_t counter)
     world_break(w);
 }
 
-/* REQ-VER-09 REQ-ECU-21 */
+/* REQ-VER-09 REQ-ECU-21 REQ-ALG-1.10.2c REQ-ALG-10 */
 TEST(ver_09__release_counter_below_the_installed_one__rollback)
 {
     struct world *w = world_accepted();

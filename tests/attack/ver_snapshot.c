@@ -27,7 +27,7 @@ static sev_slice would_be(struct world *w, int repository, const char *role)
     return file;
 }
 
-/* REQ-VER-21 */
+/* REQ-VER-21 REQ-ALG-4.1 */
 TEST(ver_21__snapshot_longer_than_announced__cut_and_old_one_kept)
 {
     FOR_EACH(r, w)
@@ -56,7 +56,7 @@ TEST(ver_21__snapshot_is_asked_for_by_its_version__one_request)
     CHECK(strstr(w->trace, "images get 6.snapshot.json\n") != NULL);
 }
 
-/* REQ-VER-22 ATK-09 */
+/* REQ-VER-22 REQ-ATK-09 REQ-ALG-4.2 */
 TEST(ver_22__snapshot_hash_differs_from_timestamp__mix_and_match)
 {
     FOR_EACH(r, w)
@@ -68,6 +68,7 @@ TEST(ver_22__snapshot_hash_differs_from_timestamp__mix_and_match)
     }
 }
 
+/* REQ-VER-22 */
 TEST(ver_22__one_of_two_hashes_wrong__mix_and_match)
 {
     struct world *w = world_accepted();
@@ -101,6 +102,7 @@ TEST(ver_22__snapshot_shorter_than_announced__mix_and_match)
     }
 }
 
+/* REQ-VER-22 */
 TEST(ver_22__snapshot_version_differs_from_timestamp__mix_and_match)
 {
     FOR_EACH(r, w)
@@ -143,7 +145,7 @@ TEST(atk_02__snapshot_absent_unreachable_slow__named_and_nothing_kept)
     }
 }
 
-/* REQ-VER-23 */
+/* REQ-VER-23 REQ-ALG-4.3 */
 TEST(ver_23__snapshot_signed_by_a_stranger__signature)
 {
     FOR_EACH(r, w)
@@ -172,7 +174,8 @@ TEST(ver_23__snapshot_signed_by_the_timestamps_key__signature)
     WORLD_REFUSED(w, SIGNATURE, ARBITRARY_SOFTWARE, "director", "snapshot");
 }
 
-/* REQ-VER-24: the floor is the stored snapshot's own, though no timestamp remembers it. */
+/* REQ-VER-24: the floor is the stored snapshot's own, though no timestamp remembers it.
+ * REQ-ALG-4.4 */
 TEST(ver_24__snapshot_version_lower__rollback_and_nothing_kept)
 {
     FOR_EACH(r, w)
@@ -183,7 +186,7 @@ TEST(ver_24__snapshot_version_lower__rollback_and_nothing_kept)
     }
 }
 
-/* ATK-14 */
+/* REQ-ATK-14 */
 TEST(atk_14__snapshot_of_the_same_version_says_something_else__equivocation)
 {
     FOR_EACH(r, w)
@@ -193,7 +196,7 @@ TEST(atk_14__snapshot_of_the_same_version_says_something_else__equivocation)
     }
 }
 
-/* REQ-VER-25 */
+/* REQ-VER-25 REQ-ALG-4.5 */
 TEST(ver_25__delegated_version_lower__rollback_and_nothing_kept)
 {
     struct world *w = world_accepted();
@@ -245,6 +248,7 @@ static struct world *with_an_idle_role(void)
     return w;
 }
 
+/* REQ-VER-26 REQ-ALG-4.6 */
 TEST(ver_26__role_vanished_from_snapshot__rollback_and_nothing_kept)
 {
     struct world *w = with_an_idle_role();
@@ -292,7 +296,7 @@ TEST(met_26__snapshot_lists_root_and_then_does_not__no_weight)
     WORLD_ACCEPTED(w);
 }
 
-/* REQ-VER-27 */
+/* REQ-VER-27 REQ-ALG-4.7 */
 TEST(ver_27__snapshot_expires_now__freeze)
 {
     FOR_EACH(r, w)
@@ -311,7 +315,7 @@ TEST(ver_27__snapshot_expires_in_a_second__accepted)
     }
 }
 
-/* P-a P-b: what is used without a request is judged like what is fetched. */
+/* P-a P-b: what is used without a request is judged like what is fetched. REQ-VER-03 REQ-ALG-1.3 */
 TEST(ver_27__stored_snapshot_expired_and_still_the_one__freeze)
 {
     FOR_EACH(r, w)
@@ -328,7 +332,7 @@ TEST(ver_27__stored_snapshot_expired_and_still_the_one__freeze)
     }
 }
 
-/* ALG-4.8 */
+/* REQ-ALG-4.8 REQ-ALG-4.9 */
 TEST(alg_4__snapshot_does_not_list_targets__malformed)
 {
     FOR_EACH(r, w)
@@ -338,7 +342,8 @@ TEST(alg_4__snapshot_does_not_list_targets__malformed)
     }
 }
 
-/* DESIGN 3.1: a version alone would let a leaked targets key work without the snapshot's. */
+/* DESIGN 3.1: a version alone would let a leaked targets key work without the snapshot's.
+ * REQ-MET-25 */
 TEST(met_25__snapshot_lists_a_role_without_hashes_or_length__malformed)
 {
     struct world *w = world_accepted();
@@ -386,7 +391,7 @@ TEST(ver_44__stored_snapshot_damaged__replaced)
 }
 
 /* P-b: listed, unchanged, but signed by a key that has gone: asked for again, and refused if it
- * is still the same. */
+ * is still the same. REQ-VER-03 REQ-ALG-1.3 */
 TEST(p_b__stored_snapshot_is_signed_by_a_revoked_key__not_used)
 {
     struct world *w = world_accepted();

@@ -28,7 +28,7 @@ static struct world *news_everywhere(void)
     return w;
 }
 
-/* REQ-VER-28 */
+/* REQ-VER-28 REQ-ALG-6.1 */
 TEST(ver_28__targets_longer_than_announced__cut_and_old_one_kept)
 {
     for (int r = 0; r < WORLD_REPOSITORIES; r++) {
@@ -119,17 +119,19 @@ static void versions_differ(int64_t of_the_file, int64_t in_the_snapshot)
     }
 }
 
+/* REQ-VER-29 REQ-ALG-6.2 */
 TEST(ver_29__targets_version_lower_than_in_snapshot__mix_and_match)
 {
     versions_differ(7, 8);
 }
 
+/* REQ-VER-29 */
 TEST(ver_29__targets_version_higher_than_in_snapshot__mix_and_match)
 {
     versions_differ(8, 7);
 }
 
-/* REQ-VER-30 */
+/* REQ-VER-30 REQ-ALG-1.9 */
 TEST(ver_30__targets_signed_by_a_stranger__signature)
 {
     for (int r = 0; r < WORLD_REPOSITORIES; r++) {
@@ -160,7 +162,7 @@ TEST(ver_30__targets_two_of_three_with_one__signature)
     WORLD_REFUSED(w, SIGNATURE, ARBITRARY_SOFTWARE, "director", "targets");
 }
 
-/* REQ-VER-31: where no snapshot stands before it: partial verification. REQ-SPV-03 */
+/* REQ-VER-31: where no snapshot stands before it: partial verification. REQ-SPV-03 REQ-ALG-6.4 */
 TEST(ver_31__partial_targets_version_lower__rollback_and_nothing_kept)
 {
     struct world *w = partial();
@@ -211,7 +213,7 @@ TEST(atk_14__stored_snapshot_lost_and_targets_of_the_same_version_differ__equivo
     }
 }
 
-/* REQ-VER-32 */
+/* REQ-VER-32 REQ-ALG-6.5 */
 TEST(ver_32__targets_expire_now__freeze)
 {
     FOR_EACH(r, w)
@@ -247,7 +249,7 @@ TEST(ver_32__stored_targets_expired_and_still_the_ones__freeze)
     }
 }
 
-/* REQ-VER-33 REQ-MET-16 REQ-DIR-04 */
+/* REQ-VER-33 REQ-MET-16 REQ-DIR-04 REQ-ALG-6.6 */
 TEST(ver_33__director_delegates__refused_and_nothing_kept)
 {
     struct world *w = world_accepted();
@@ -276,7 +278,7 @@ TEST(ver_33__partial_director_delegates__refused)
     WORLD_REFUSED(w, DELEGATION, ARBITRARY_SOFTWARE, "director", "targets");
 }
 
-/* REQ-VER-34 */
+/* REQ-VER-34 REQ-ALG-6.7 */
 TEST(ver_34__one_ecu_on_two_images__refused_and_nothing_kept)
 {
     struct world *w = world_accepted();
@@ -304,7 +306,7 @@ TEST(ver_34__full_secondary_sees_a_strangers_ecu_twice__refused)
     WORLD_REFUSED(w, DUPLICATE_ECU, ARBITRARY_SOFTWARE, "director", "targets");
 }
 
-/* REQ-VER-35 REQ-PRI-16 */
+/* REQ-VER-35 REQ-PRI-16 REQ-ALG-6.8 */
 TEST(ver_35__primary_meets_a_foreign_ecu__refused_and_nothing_kept)
 {
     struct world *w = world_accepted();
@@ -326,7 +328,7 @@ TEST(ver_35__secondary_meets_a_foreign_ecu__no_fault)
     }
 }
 
-/* REQ-ECU-19 REQ-H12 ATK-16 */
+/* REQ-ECU-19 REQ-H12 REQ-ATK-16 REQ-ALG-1.10.3 */
 TEST(ecu_19__director_names_other_hardware_for_an_ecu__wrong_hardware)
 {
     struct world *w = world_accepted();
@@ -335,7 +337,7 @@ TEST(ecu_19__director_names_other_hardware_for_an_ecu__wrong_hardware)
     WORLD_REFUSED(w, WRONG_HARDWARE, WRONG_HARDWARE, "director", "targets");
 }
 
-/* ATK-16: all three repositories agree on an image for other hardware. */
+/* REQ-ATK-16: all three repositories agree on an image for other hardware. REQ-MET-10 */
 TEST(atk_16__image_for_other_hardware_assigned__wrong_hardware)
 {
     struct world *w = world_accepted();
@@ -454,7 +456,7 @@ TEST(ver_44__stored_targets_damaged__replaced)
 }
 
 /* P-b: the targets key was revoked; the cached file that it signed is used no more, though
- * snapshot still lists it and nothing else changed. */
+ * snapshot still lists it and nothing else changed. REQ-ALG-1.8 */
 TEST(p_b__stored_targets_are_signed_by_a_revoked_key__not_used)
 {
     for (int r = IMAGES; r <= REGULATOR; r++) {

@@ -9,7 +9,7 @@ static const char *const names[] = {"director", "images", "regulator"};
     for (int r = 0; r < WORLD_REPOSITORIES; r++)                                                   \
         for (struct world *w = world_accepted(); w != NULL; w = NULL)
 
-/* REQ-VER-17 ATK-08 */
+/* REQ-VER-17 REQ-ATK-08 REQ-ALG-3.1 */
 TEST(ver_17__timestamp_one_byte_too_long__cut_and_old_one_kept)
 {
     FOR_EACH(r, w)
@@ -75,7 +75,7 @@ TEST(atk_03__timestamp_too_slow__slow_retrieval)
     }
 }
 
-/* ATK-02: no attack is seen; nothing changes. */
+/* REQ-ATK-02: no attack is seen; nothing changes. */
 TEST(atk_02__timestamp_absent_or_unreachable__retry_and_nothing_kept)
 {
     FOR_EACH(r, w)
@@ -91,7 +91,7 @@ TEST(atk_02__timestamp_absent_or_unreachable__retry_and_nothing_kept)
     }
 }
 
-/* REQ-VER-18 */
+/* REQ-VER-18 REQ-ALG-1.2 REQ-ALG-1.7 REQ-ALG-3.2 */
 TEST(ver_18__timestamp_signed_by_a_stranger__signature)
 {
     FOR_EACH(r, w)
@@ -113,6 +113,7 @@ TEST(ver_18__timestamp_signed_by_the_keys_of_another_role__signature)
     }
 }
 
+/* REQ-ALG-0.6 REQ-VER-18 */
 TEST(ver_18__timestamp_one_signature_short__signature)
 {
     struct world *w = world_begin();
@@ -131,7 +132,7 @@ TEST(ver_18__timestamp_signature_of_another_version__signature)
     WORLD_REFUSED(w, SIGNATURE, ARBITRARY_SOFTWARE, "director", "timestamp");
 }
 
-/* REQ-VER-19 ATK-07 */
+/* REQ-VER-19 REQ-ATK-07 REQ-ALG-3.3 */
 TEST(ver_19__timestamp_version_lower__rollback_and_nothing_kept)
 {
     FOR_EACH(r, w)
@@ -156,7 +157,7 @@ TEST(ver_19__yesterdays_timestamp_replayed__rollback_and_numbers)
     CHECK_EQ(w->result.actual, 5);
 }
 
-/* ATK-14 ALG-3.3: a version never names two files. REQ-ATK-14 */
+/* REQ-ATK-14 REQ-ALG-3.3: a version never names two files. */
 TEST(atk_14__timestamp_of_the_same_version_says_something_else__equivocation)
 {
     FOR_EACH(r, w)
@@ -177,8 +178,8 @@ TEST(alg_3__timestamp_of_the_same_version_and_body_signed_again__no_news)
     CHECK(strstr(w->trace, "director store") == NULL);
 }
 
-/* ALG-3.3b: the snapshot it names may not be older than the one named before, though that one was
- * never fetched. */
+/* REQ-ALG-3.3b: the snapshot it names may not be older than the one named before, though that one
+ * was never fetched. */
 TEST(alg_3__timestamp_names_an_older_snapshot__rollback)
 {
     FOR_EACH(r, w)
@@ -188,7 +189,7 @@ TEST(alg_3__timestamp_names_an_older_snapshot__rollback)
     }
 }
 
-/* REQ-VER-20 ATK-04 */
+/* REQ-VER-20 REQ-ATK-04 REQ-ALG-3.4 */
 TEST(ver_20__timestamp_expires_now__freeze)
 {
     FOR_EACH(r, w)
@@ -207,7 +208,7 @@ TEST(ver_20__timestamp_expires_in_a_second__accepted)
     }
 }
 
-/* ATK-04: the attacker serves what was good once, for ever. */
+/* REQ-ATK-04: the attacker serves what was good once, for ever. */
 TEST(atk_04__time_goes_on_and_the_files_do_not__freeze)
 {
     struct world *w = world_accepted();
@@ -264,6 +265,7 @@ TEST(met_27__timestamp_without_snapshot_version__malformed)
     WORLD_REFUSED(w, MALFORMED, NONE, "images", "timestamp");
 }
 
+/* REQ-MET-28 */
 TEST(met_28__timestamp_without_snapshot_length__malformed)
 {
     FOR_EACH(r, w)
@@ -273,7 +275,7 @@ TEST(met_28__timestamp_without_snapshot_length__malformed)
     }
 }
 
-/* ALG-3.5 */
+/* REQ-ALG-3.5 */
 TEST(alg_3__timestamp_names_a_second_file__malformed)
 {
     struct world *w = world_accepted();

@@ -90,6 +90,46 @@ TEST(msg_report__counter_not_above_the_last__refused)
     expect_report(&x, SEV_E_REPLAYED);
 }
 
+/* Part 5, 13: aktualizr hard-codes an empty indicator and may leave the counter out; the reference
+ * Director looks at neither. */
+TEST(mistake_13__report_without_attack_indicator_or_counter__refused)
+{
+    static const char *const members[] = {"\"attacks_detected\":", "\"counter\":"};
+    for (int i = 0; i < 2; i++) {
+        struct sev_report_expected x = expected_report();
+        char body[] = REPORT;
+        *(strstr(body, members[i]) + strlen(members[i]) - 3) = 's'; /* another name, same order */
+        opened_by(p256(1), body);
+        expect_report(&x, SEV_E_MALFORMED);
+    }
+}
+
+TEST(mistake_13__counter_that_was_seen_before__refused)
+{
+    struct sev_report_expected x = expected_report();
+    opened_by(p256(1), REPORT);
+    for (x.counter = 9; x.counter < 12; x.counter++)
+        expect_report(&x, SEV_E_REPLAYED);
+}
+
+/* What ended a cycle reaches the Director under its name, slow retrieval too. */
+TEST(mistake_13__every_attack_that_a_cycle_can_name__is_in_the_report)
+{
+    for (int e = 0; e < SEV_ERR_COUNT; e++) {
+        sev_attack attack = sev_err_attack((sev_err)e);
+        char text[64];
+        sev_buf b = sev_buf_of(text, sizeof text);
+        uint32_t set = 0;
+        if (attack == SEV_ATTACK_NONE)
+            continue;
+        sev_attacks_write(1u << attack, &b);
+        CHECK_SLICE(sev_buf_slice(&b), body_of(sev_attack_name(attack)));
+        CHECK_OK(sev_attacks_parse(sev_buf_slice(&b), &set));
+        CHECK_EQ(set, 1u << attack);
+    }
+    CHECK_EQ(sev_err_attack(SEV_E_TOO_SLOW), SEV_ATTACK_SLOW_RETRIEVAL);
+}
+
 TEST(msg_report__the_very_last_one_again__no_news)
 {
     struct sev_report_expected x = expected_report();

@@ -38,6 +38,7 @@ TEST(msg_time__with_own_nonce_in_its_list__sets_the_clock)
     CHECK_OK(run_time(&role, nonce, NULL, &c));
 }
 
+/* REQ-ALG-11 REQ-TIM-09 */
 TEST(msg_time__without_own_nonce__refused)
 {
     struct sev_role role;
@@ -57,7 +58,7 @@ TEST(msg_time__by_a_key_that_is_no_time_key__refused)
     CHECK_ERR(run_time(&role, nonce, NULL, &c), SEV_E_SIGNATURE);
 }
 
-/* REQ-TIM-07 */
+/* REQ-TIM-07 REQ-ALG-11 REQ-ATK-15 */
 TEST(msg_time__earlier_than_the_clock__refused)
 {
     struct sev_role role;
@@ -68,7 +69,34 @@ TEST(msg_time__earlier_than_the_clock__refused)
     CHECK_ERR(run_time(&role, nonce, NULL, &c), SEV_E_TIME_ATTESTATION);
 }
 
-/* REQ-TIM-07: the old time key said 2099, then it was revoked. */
+/* Part 5, 12: standard issues 31 and 267, the reference Secondary. REQ-ATK-15 REQ-ALG-11 */
+TEST(mistake_12__attested_time_goes_back_under_the_same_key__refused)
+{
+    struct sev_role role;
+    struct sev_clock c = clock_at(&role, when() - 1);
+    uint8_t nonce[SEV_NONCE_BYTES];
+    bytes_of(H16, nonce, sizeof nonce);
+    opened_by(p256(1), TIME_LIST);
+    CHECK_OK(run_time(&role, nonce, NULL, &c));
+    opened_by(p256(1),
+              "{\"_type\":\"time\",\"nonces\":[\"" H16 "\"],\"time\":\"2026-03-01T10:20:29Z\"}");
+    CHECK_ERR(run_time(&role, nonce, NULL, &c), SEV_E_TIME_ATTESTATION);
+}
+
+/* A dropped answer and an old one in its place: the nonce is another by now. */
+TEST(mistake_12__attestation_of_an_earlier_cycle_again__refused)
+{
+    struct sev_role role;
+    struct sev_clock c = clock_at(&role, when() - 1);
+    uint8_t nonce[SEV_NONCE_BYTES];
+    bytes_of(H16, nonce, sizeof nonce);
+    opened_by(p256(1), TIME_LIST);
+    CHECK_OK(run_time(&role, nonce, NULL, &c));
+    nonce[0] ^= 1;
+    CHECK_ERR(run_time(&role, nonce, NULL, &c), SEV_E_TIME_ATTESTATION);
+}
+
+/* REQ-TIM-07: the old time key said 2099, then it was revoked. REQ-ALG-2.5 */
 TEST(msg_time__by_new_time_keys__may_be_earlier_but_not_than_the_floor)
 {
     struct sev_role old, role;

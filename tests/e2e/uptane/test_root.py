@@ -722,7 +722,7 @@ class Keys(Case):
                     self.recovers(twin)
 
     def test_scheme_comes_from_the_key_not_from_the_signature(self):
-        """REQ-ALG-0 step 5: what a signature entry claims changes nothing."""
+        """REQ-ALG-0.5: what a signature entry claims changes nothing."""
         world = self.settled()
         world.stage(2)
 
