@@ -277,9 +277,7 @@ int repo_run_withdraw(struct cli *c)
     struct repo repo;
     struct sev_repository_review review = review_of(c);
     sev_time now;
-    int code = cli_opt_time(c, "now", &now);
-    if (code == 0)
-        code = repo_open(c, SEV_REPOSITORY_WRITE, &repo);
+    int code = repo_open_at(c, &repo, &now);
     if (code != 0)
         return code;
     sev_err e = sev_repository_withdraw(repo.r, cli_arg(c, 0), now, &review);

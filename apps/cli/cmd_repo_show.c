@@ -1,6 +1,5 @@
-/* cmd_repo_show - `secureev repo`: look at what is public, compare, and find fault with it.
+/* cmd_repo_show - `secureev repo`: look at what is public, and compare.
  * SPDX-License-Identifier: MIT */
-#define _POSIX_C_SOURCE 200809L
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,26 +14,11 @@ static sev_profile profile_of(const struct cli *c)
                                                            : SEV_PROFILE_NATIVE;
 }
 
-static void put_text(sev_json_writer *w, const char *name, const char *value)
-{
-    sev_json_w_string_member(w, name, sev_slice_of(value, strlen(value)));
-}
-
 static void format_time(sev_time t, char out[32])
 {
     sev_buf b = sev_buf_of(out, 31);
     sev_time_format(t, &b);
     out[b.len] = '\0';
-}
-
-/* --public, or the repository's own folder; aktualizr's files lie below it. */
-static int public_folder(struct cli *c, sev_profile profile, char out[SEV_FS_PATH_MAX])
-{
-    const char *given = cli_opt(c, "public");
-    int n = given != NULL ? snprintf(out, SEV_FS_PATH_MAX, "%s", given)
-                          : snprintf(out, SEV_FS_PATH_MAX, "%s/public%s", cli_opt(c, "repo"),
-                                     profile == SEV_PROFILE_AKTUALIZR ? "/aktualizr" : "");
-    return n > 0 && n < SEV_FS_PATH_MAX ? 0 : cli_fail(c, SEV_E_BAD_NAME, NULL, "path too long");
 }
 
 static int open_public(struct cli *c, const char *folder, sev_profile profile,
@@ -262,16 +246,16 @@ static void emit_show(sev_json_writer *w, const void *context)
         if (f->err == SEV_OK && f->targets.targets.len != 0)
             put_raw(w, "delegations", f->targets.delegation_roles);
         if (f->err != SEV_OK) {
-            put_text(w, "error", sev_err_id(f->err));
+            repo_put_text(w, "error", sev_err_id(f->err));
         } else {
             format_time(f->common.expires, expires);
-            put_text(w, "expires", expires);
+            repo_put_text(w, "expires", expires);
         }
         if (f->err == SEV_OK && f->targets.targets.len != 0)
             put_raw(w, "images", f->targets.targets);
         sev_json_w_integer_member(w, "length", (int64_t)f->bytes.len);
-        put_text(w, "name", f->name);
-        put_text(w, "role", f->role);
+        repo_put_text(w, "name", f->name);
+        repo_put_text(w, "role", f->role);
         if (f->err == SEV_OK && f->root.roles_object.len != 0)
             put_raw(w, "roles", f->root.roles_object);
         if (f->err == SEV_OK) {
@@ -281,7 +265,7 @@ static void emit_show(sev_json_writer *w, const void *context)
         sev_json_w_object_end(w);
     }
     sev_json_w_array_end(w);
-    put_text(w, "profile", p->profile == SEV_PROFILE_AKTUALIZR ? "aktualizr" : "native");
+    repo_put_text(w, "profile", p->profile == SEV_PROFILE_AKTUALIZR ? "aktualizr" : "native");
     sev_json_w_object_end(w);
 }
 
@@ -290,7 +274,7 @@ int repo_run_show(struct cli *c)
     char folder[SEV_FS_PATH_MAX];
     struct sev_public p;
     const char *given = cli_arg(c, 0);
-    int code = public_folder(c, profile_of(c), folder);
+    int code = repo_public_folder(c, profile_of(c), folder);
     if (code == 0)
         code = open_public(c, given != NULL ? given : folder, profile_of(c), &p);
     if (code != 0)
@@ -345,10 +329,10 @@ static void emit_change(void *context, const struct sev_public_change *d)
     sev_json_w_object(x->w);
     sev_json_w_string_member(x->w, "after", d->after);
     sev_json_w_string_member(x->w, "before", d->before);
-    put_text(x->w, "change", d->change);
-    put_text(x->w, "role", d->role);
-    put_text(x->w, "subject", d->subject);
-    put_text(x->w, "what", d->what);
+    repo_put_text(x->w, "change", d->change);
+    repo_put_text(x->w, "role", d->role);
+    repo_put_text(x->w, "subject", d->subject);
+    repo_put_text(x->w, "what", d->what);
     sev_json_w_object_end(x->w);
 }
 
@@ -381,168 +365,5 @@ int repo_run_diff(struct cli *c)
         sev_public_close(&b);
     }
     sev_public_close(&a);
-    return code;
-}
-
-/* --------------------------------------------------------------------- lint */
-
-struct finding {
-    bool is_error;
-    char *code, *role, *subject, *text;
-    sev_profile profile;
-};
-struct findings {
-    struct finding *items;
-    size_t count, errors;
-    bool failed;
-};
-
-static void keep_finding(void *context, const struct sev_lint_finding *f)
-{
-    struct findings *all = context;
-    struct finding *more = realloc(all->items, (all->count + 1) * sizeof *more);
-    if (more == NULL) {
-        all->failed = true;
-        return;
-    }
-    all->items = more;
-    struct finding *kept = &all->items[all->count++];
-    *kept = (struct finding){f->is_error,        strdup(f->code), strdup(f->role),
-                             strdup(f->subject), strdup(f->text), f->profile};
-    all->failed = all->failed || kept->code == NULL || kept->role == NULL ||
-                  kept->subject == NULL || kept->text == NULL;
-    all->errors += f->is_error;
-}
-
-static void findings_free(struct findings *all)
-{
-    for (size_t i = 0; i < all->count; i++) {
-        free(all->items[i].code);
-        free(all->items[i].role);
-        free(all->items[i].subject);
-        free(all->items[i].text);
-    }
-    free(all->items);
-}
-
-static void emit_findings(sev_json_writer *w, const void *context)
-{
-    const struct findings *all = context;
-    sev_json_w_object(w);
-    sev_json_w_integer_member(w, "errors", (int64_t)all->errors);
-    sev_json_w_name(w, SEV_LIT("findings"));
-    sev_json_w_array(w);
-    for (size_t i = 0; i < all->count; i++) {
-        const struct finding *f = &all->items[i];
-        sev_json_w_object(w);
-        put_text(w, "code", f->code);
-        put_text(w, "level", f->is_error ? "error" : "warning");
-        put_text(w, "profile", f->profile == SEV_PROFILE_AKTUALIZR ? "aktualizr" : "native");
-        put_text(w, "role", f->role);
-        put_text(w, "subject", f->subject);
-        put_text(w, "text", f->text);
-        sev_json_w_object_end(w);
-    }
-    sev_json_w_array_end(w);
-    sev_json_w_integer_member(w, "warnings", (int64_t)(all->count - all->errors));
-    sev_json_w_object_end(w);
-}
-
-static void print_findings(struct cli *c, const struct findings *all)
-{
-    for (size_t i = 0; i < all->count; i++) {
-        const struct finding *f = &all->items[i];
-        cli_print(c, "%s %s%s", f->is_error ? "error  " : "warning", f->code,
-                  f->profile == SEV_PROFILE_AKTUALIZR ? " (aktualizr)" : "");
-        if (f->role[0] != '\0') {
-            cli_print(c, "  ");
-            cli_print_text(c, sev_slice_of(f->role, strlen(f->role)));
-        }
-        if (f->subject[0] != '\0') {
-            cli_print(c, "  ");
-            cli_print_text(c, sev_slice_of(f->subject, strlen(f->subject)));
-        }
-        cli_print(c, "\n    ");
-        cli_print_text(c, sev_slice_of(f->text, strlen(f->text)));
-        cli_print(c, "\n");
-    }
-    cli_print(c, "%zu errors, %zu warnings\n", all->errors, all->count - all->errors);
-}
-
-static bool is_there(struct cli *c, const char *folder)
-{
-    struct sev_fs_stat st;
-    char path[SEV_FS_PATH_MAX];
-    return sev_path_join(folder, "1.root.json", path) == SEV_OK &&
-           sev_file_stat(cli_fs(c), path, &st) == SEV_OK;
-}
-
-static int lint_profile(struct cli *c, struct sev_lint_config *config, const char *folder,
-                        const char *other, struct findings *all)
-{
-    struct sev_repository_note note = {""};
-    config->folder = folder;
-    config->other = other;
-    sev_err e = sev_repository_lint(cli_fs(c), config, keep_finding, all, &note);
-    if (e == SEV_OK)
-        return 0;
-    return cli_fail(c, e, "is it the folder that a web server serves?", "%s",
-                    note.text[0] != '\0' ? note.text : folder);
-}
-
-/* Of the repository in --repo, unless it was said. */
-static int lint_kind(struct cli *c, sev_repository_kind *out)
-{
-    const char *given = cli_opt(c, "kind");
-    struct repo repo;
-    for (int i = 0; given != NULL && i < SEV_REPOSITORY_KINDS; i++) {
-        if (strcmp(given, sev_repository_kind_name((sev_repository_kind)i)) == 0) {
-            *out = (sev_repository_kind)i;
-            return 0;
-        }
-    }
-    if (cli_opt(c, "public") != NULL)
-        return cli_usage(c, "--public needs --kind: which repository is it?");
-    int code = repo_open(c, 0, &repo);
-    if (code == 0) {
-        *out = sev_repository_kind_of(repo.r);
-        repo_close(&repo);
-    }
-    return code;
-}
-
-int repo_run_lint(struct cli *c)
-{
-    char native[SEV_FS_PATH_MAX], aktualizr[SEV_FS_PATH_MAX];
-    struct sev_lint_config config = {.profile = SEV_PROFILE_NATIVE};
-    struct findings all = {NULL, 0, 0, false};
-    uint64_t days = 0;
-    int code = cli_opt_time(c, "now", &config.now);
-    if (code == 0)
-        code = cli_opt_integer(c, "days", 0, SEV_REPOSITORY_DAYS_MAX, &days);
-    if (code == 0)
-        code = lint_kind(c, &config.kind);
-    if (code == 0)
-        code = public_folder(c, SEV_PROFILE_NATIVE, native);
-    if (code == 0 && sev_path_join(native, "aktualizr", aktualizr) != SEV_OK)
-        code = cli_fail(c, SEV_E_BAD_NAME, NULL, "path too long");
-    if (code != 0)
-        return code;
-    config.days = (uint32_t)days;
-    bool both = is_there(c, aktualizr);
-    code = lint_profile(c, &config, native, both ? aktualizr : NULL, &all);
-    if (code == 0 && both) {
-        config.profile = SEV_PROFILE_AKTUALIZR;
-        code = lint_profile(c, &config, aktualizr, NULL, &all);
-    }
-    if (code == 0 && all.failed)
-        code = cli_fail(c, SEV_E_MEMORY, NULL, "findings");
-    if (code == 0 && cli_json(c))
-        code = cli_print_json(c, emit_findings, &all);
-    else if (code == 0)
-        print_findings(c, &all);
-    if (code == 0 && all.errors != 0)
-        code = CLI_EXIT_FAILED; /* said on standard output */
-    findings_free(&all);
     return code;
 }

@@ -10,14 +10,17 @@
 
 /* -------------------------------------------------------------------- stage */
 
-static void put_text(sev_json_writer *w, const char *name, const char *value)
-{
-    sev_json_w_string_member(w, name, sev_slice_of(value, strlen(value)));
-}
-
 static const char *profile_name(sev_profile profile)
 {
     return profile == SEV_PROFILE_AKTUALIZR ? "aktualizr" : "native";
+}
+
+static void put_time(sev_json_writer *w, const char *name, sev_time t)
+{
+    uint8_t bytes[32];
+    sev_buf b = sev_buf_of(bytes, sizeof bytes);
+    sev_time_format(t, &b);
+    sev_json_w_string_member(w, name, sev_buf_slice(&b));
 }
 
 static void put_staged(sev_json_writer *w, const struct repo *repo)
@@ -26,20 +29,17 @@ static void put_staged(sev_json_writer *w, const struct repo *repo)
     sev_json_w_name(w, SEV_LIT("staged"));
     sev_json_w_array(w);
     for (size_t i = 0; sev_repository_staged_at(repo->r, i, &s); i++) {
-        uint8_t expires[32];
-        sev_buf b = sev_buf_of(expires, sizeof expires);
-        sev_time_format(s.expires, &b);
         sev_json_w_object(w);
         sev_json_w_bool_member(w, "complete", s.complete);
-        sev_json_w_string_member(w, "expires", sev_buf_slice(&b));
-        put_text(w, "file", s.file);
-        put_text(w, "profile", profile_name(s.profile));
-        put_text(w, "role", s.role);
+        put_time(w, "expires", s.expires);
+        repo_put_text(w, "file", s.file);
+        repo_put_text(w, "profile", profile_name(s.profile));
+        repo_put_text(w, "role", s.role);
         sev_json_w_integer_member(w, "signatures", s.signatures);
         sev_json_w_integer_member(w, "threshold", s.threshold);
         sev_json_w_integer_member(w, "version", s.version);
         if (s.waits != NULL)
-            put_text(w, "waits", s.waits);
+            repo_put_text(w, "waits", s.waits);
         sev_json_w_object_end(w);
     }
     sev_json_w_array_end(w);
@@ -76,9 +76,7 @@ int repo_run_stage(struct cli *c)
 {
     struct repo repo;
     sev_time now;
-    int code = cli_opt_time(c, "now", &now);
-    if (code == 0)
-        code = repo_open(c, SEV_REPOSITORY_WRITE, &repo);
+    int code = repo_open_at(c, &repo, &now);
     if (code != 0)
         return code;
     sev_err e = sev_repository_stage(repo.r, now, false);
@@ -100,11 +98,11 @@ static void emit_signature(sev_json_writer *w, const void *context)
 {
     const struct signature *s = context;
     sev_json_w_object(w);
-    put_text(w, "file", s->file);
-    put_text(w, "keyid", s->keyid);
-    put_text(w, "profile", profile_name(s->tbs.profile));
-    put_text(w, "sha256", s->tbs.sha256);
-    put_text(w, "signature", s->out);
+    repo_put_text(w, "file", s->file);
+    repo_put_text(w, "keyid", s->keyid);
+    repo_put_text(w, "profile", profile_name(s->tbs.profile));
+    repo_put_text(w, "sha256", s->tbs.sha256);
+    repo_put_text(w, "signature", s->out);
     sev_json_w_string_member(w, "type", s->tbs.type);
     sev_json_w_integer_member(w, "version", s->tbs.version);
     sev_json_w_object_end(w);
@@ -347,14 +345,11 @@ static void emit_published(sev_json_writer *w, const void *context)
     sev_json_w_name(w, SEV_LIT("published"));
     sev_json_w_array(w);
     for (size_t i = 0; sev_repository_published_at(repo->r, i, &p); i++) {
-        uint8_t expires[32];
-        sev_buf b = sev_buf_of(expires, sizeof expires);
-        sev_time_format(p.expires, &b);
         sev_json_w_object(w);
-        sev_json_w_string_member(w, "expires", sev_buf_slice(&b));
+        put_time(w, "expires", p.expires);
         sev_json_w_integer_member(w, "length", p.length);
-        put_text(w, "profile", profile_name(p.profile));
-        put_text(w, "role", p.role);
+        repo_put_text(w, "profile", profile_name(p.profile));
+        repo_put_text(w, "role", p.role);
         sev_json_w_integer_member(w, "version", p.version);
         sev_json_w_object_end(w);
     }
@@ -392,9 +387,7 @@ int repo_run_refresh(struct cli *c)
 {
     struct repo repo;
     sev_time now;
-    int code = cli_opt_time(c, "now", &now);
-    if (code == 0)
-        code = repo_open(c, SEV_REPOSITORY_WRITE, &repo);
+    int code = repo_open_at(c, &repo, &now);
     if (code != 0)
         return code;
     code = publish(c, SEV_PUBLISH_REFRESH, &repo);

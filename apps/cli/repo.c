@@ -41,6 +41,12 @@ int repo_open(struct cli *c, unsigned how, struct repo *out)
     return e == SEV_OK ? 0 : repo_fail(out, e);
 }
 
+int repo_open_at(struct cli *c, struct repo *out, sev_time *out_now)
+{
+    int code = cli_opt_time(c, "now", out_now);
+    return code == 0 ? repo_open(c, SEV_REPOSITORY_WRITE, out) : code;
+}
+
 void repo_close(struct repo *repo)
 {
     sev_repository_close(repo->r);
@@ -67,6 +73,20 @@ struct sev_texts repo_texts(const struct cli *c, const char *name)
     struct sev_texts t = {NULL, 0};
     t.items = cli_opt_all(c, name, &t.count);
     return t;
+}
+
+int repo_public_folder(struct cli *c, sev_profile profile, char out[SEV_FS_PATH_MAX])
+{
+    const char *given = cli_opt(c, "public");
+    int n = given != NULL ? snprintf(out, SEV_FS_PATH_MAX, "%s", given)
+                          : snprintf(out, SEV_FS_PATH_MAX, "%s/public%s", cli_opt(c, "repo"),
+                                     profile == SEV_PROFILE_AKTUALIZR ? "/aktualizr" : "");
+    return n > 0 && n < SEV_FS_PATH_MAX ? 0 : cli_fail(c, SEV_E_BAD_NAME, NULL, "path too long");
+}
+
+void repo_put_text(sev_json_writer *w, const char *name, const char *value)
+{
+    sev_json_w_string_member(w, name, sev_slice_of(value, strlen(value)));
 }
 
 /* --------------------------------------------------------------------- keys */

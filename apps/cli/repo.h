@@ -21,6 +21,8 @@ struct repo {
     struct sev_repository *r;
 };
 SEV_MUST_USE int repo_open(struct cli *c, unsigned how, struct repo *out);
+/** To change it at a time: that of --now. */
+SEV_MUST_USE int repo_open_at(struct cli *c, struct repo *out, sev_time *out_now);
 void repo_close(struct repo *repo);
 /** Report `e` with what the note says. */
 int repo_fail(struct repo *repo, sev_err e);
@@ -36,6 +38,11 @@ SEV_MUST_USE int repo_role(struct cli *c, const char *spec, const char *name,
 void repo_role_free(struct sev_repository_role *role);
 /** Days in one of the values of option --expires, "ROLE=DAYS". 0: not given. */
 SEV_MUST_USE int repo_days(struct cli *c, const char *role, uint32_t *out);
+
+/** --public, or the repository's own folder; aktualizr's files lie below it. */
+SEV_MUST_USE int repo_public_folder(struct cli *c, sev_profile profile, char out[SEV_FS_PATH_MAX]);
+/** A string member from a C string. */
+void repo_put_text(sev_json_writer *w, const char *name, const char *value);
 
 /** All values of a repeated option. */
 struct sev_texts repo_texts(const struct cli *c, const char *name);

@@ -76,14 +76,6 @@ static bool may_sign(const struct sev_repo_required *required, const char *keyid
     return may;
 }
 
-static bool has_signed(const struct sev_repo_doc *d, const char *keyid)
-{
-    for (uint32_t i = 0; i < d->staged.sig_count; i++)
-        if (strcmp(d->staged.sigs[i].keyid, keyid) == 0)
-            return true;
-    return false;
-}
-
 sev_err sev_repo_add_signature(struct sev_repository *r, struct sev_repo_doc *d,
                                const struct sev_repo_required *required, const char *keyid,
                                sev_slice sig)
@@ -104,7 +96,7 @@ sev_err sev_repo_add_signature(struct sev_repository *r, struct sev_repo_doc *d,
         return sev_repo_fail(r->note, SEV_E_SIGNATURE,
                              "the signature of key %.12s does not cover %.128s version %lld", keyid,
                              d->role, (long long)d->staged.version);
-    if (has_signed(d, keyid))
+    if (sev_repo_has_signed(d, keyid))
         return SEV_OK;
     if (d->staged.sig_count == SEV_SIGS_MAX)
         return sev_repo_fail(r->note, SEV_E_JSON_LIMIT, "role %.128s has %d signatures already",
@@ -171,9 +163,7 @@ static sev_err any_complete(struct sev_repository *r, const struct detached *sig
             return e;
         *out = sev_repo_complete(d, &required);
         if (!*out)
-            (void)sev_repo_fail(
-                r->note, SEV_E_SIGNATURE, "%s %.128s version %lld has too few signatures",
-                sev_repo_profile_name(d->profile), d->role, (long long)d->staged.version);
+            (void)sev_repo_fail_unsigned(r, d);
     }
     return SEV_OK;
 }

@@ -59,15 +59,7 @@ static sev_err unassign(struct sev_repository *r, struct sev_repo_file *f, const
         sev_slice ecus = sev_json_get(sev_json_get(entry->value, "custom"), "ecuIdentifiers");
         if (sev_slice_eq(entry->name, sev_repo_slice(but)) || sev_json_get(ecus, serial).len == 0)
             continue;
-        uint32_t count = 0;
-        sev_json j = sev_json_at(ecus);
-        sev_json_str name;
-        sev_json_object(&j);
-        while (sev_json_member(&j, &name)) {
-            sev_json_skip(&j, NULL);
-            count++;
-        }
-        if (count != 1)
+        if (sev_repo_count(ecus) != 1)
             return sev_repo_fail(r->note, SEV_E_DUPLICATE_ECU,
                                  "ECU %.64s shares %.*s with others: remove or assign that first",
                                  serial, (int)entry->name.len, (const char *)entry->name.ptr);

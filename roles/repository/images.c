@@ -191,13 +191,6 @@ static sev_err plain_name(sev_slice image, char out[SEV_FS_PATH_MAX])
     return SEV_OK;
 }
 
-static sev_err public_path(struct sev_repository *r, const char *name, char out[SEV_FS_PATH_MAX])
-{
-    char folder[SEV_FS_PATH_MAX];
-    sev_err e = sev_repo_path(r, "public", folder);
-    return e == SEV_OK ? sev_path_join(folder, name, out) : e;
-}
-
 /* Is an image of this length there? Another length under a name that is never reused: refused. */
 static sev_err is_public(struct sev_repository *r, const char *path, int64_t length, bool *out)
 {
@@ -225,7 +218,7 @@ static sev_err find_bytes(struct sev_repository *r, sev_slice image, const struc
     if (e == SEV_OK)
         e = sev_repo_image_name(image, sev_slice_of(t->hashes.sha256, SEV_SHA256_BYTES), name);
     if (e == SEV_OK)
-        e = public_path(r, name, out);
+        e = sev_repo_public_path(r, name, out);
     if (e == SEV_OK && sev_file_stat(r->fs, out, &st) != SEV_OK)
         e = sev_repo_fail(r->note, SEV_E_NOT_FOUND, "the bytes of %.*s are gone: add it again",
                           (int)image.len, (const char *)image.ptr);
@@ -269,7 +262,7 @@ static sev_err publish_under(struct sev_repository *r, sev_slice image, const st
 {
     char path[SEV_FS_PATH_MAX];
     bool there = false;
-    sev_err e = public_path(r, name, path);
+    sev_err e = sev_repo_public_path(r, name, path);
     if (e == SEV_OK)
         e = is_public(r, path, t->length, &there);
     return e == SEV_OK && !there ? copy_image(r, image, t, path) : e;

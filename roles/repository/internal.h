@@ -38,6 +38,9 @@ sev_err sev_repo_canonical(struct sev_repo_pool *p, sev_slice value, sev_slice *
 /** Unescape into the pool, with a NUL behind it. */
 sev_err sev_repo_plain(struct sev_repo_pool *p, sev_json_str s, sev_slice *out);
 
+/** Members of an object, or elements of an array; 0 of what is empty. */
+uint32_t sev_repo_count(sev_slice value);
+
 static inline sev_slice sev_repo_slice(const char *text)
 {
     return sev_slice_of(text, strlen(text));
@@ -160,6 +163,8 @@ sev_err
 sev_repo_fail(struct sev_repository_note *note, sev_err e, const char *format, ...);
 /** For a function of fs.h that failed. */
 sev_err sev_repo_fail_fs(struct sev_repository *r, sev_err e);
+/** It has too few signatures. */
+sev_err sev_repo_fail_unsigned(struct sev_repository *r, const struct sev_repo_doc *d);
 
 /* state_read.c, state_write.c */
 #define SEV_REPO_FORMAT 1
@@ -187,6 +192,7 @@ sev_err sev_repo_need_doc(struct sev_repository *r, int profile, const char *rol
 bool sev_repo_set_has(const struct sev_repo_keyset *set, const char *id);
 bool sev_repo_printable(const char *text);
 bool sev_repo_role_name_ok(const char *name);
+extern const char *const sev_repo_top_roles[SEV_TOP_ROLES]; /**< by enum sev_top_role */
 bool sev_repo_is_top_role(const char *name);
 /** Is this delegation for that image name (and any hardware)? */
 bool sev_repo_covers(const struct sev_repo_delegation *d, sev_slice name);
@@ -199,9 +205,12 @@ uint32_t sev_repo_default_days(sev_repository_kind kind, const char *role);
 sev_err sev_repo_path(struct sev_repository *r, const char *relative, char out[SEV_FS_PATH_MAX]);
 sev_err sev_repo_staged_path(struct sev_repository *r, const struct sev_repo_doc *d,
                              const char *suffix, char out[SEV_FS_PATH_MAX]);
+/** Name of a profile's folder in the repository's. */
+const char *sev_repo_public_folder(int profile);
 /** Name below public/ of that version of a role's file. */
 sev_err sev_repo_public_name(int profile, const char *role, int64_t version,
                              char out[SEV_FS_PATH_MAX]);
+sev_err sev_repo_public_path(struct sev_repository *r, const char *name, char out[SEV_FS_PATH_MAX]);
 /** The bytes of a published file, checked against its digest. */
 sev_err sev_repo_read_published(struct sev_repository *r, const struct sev_repo_doc *d,
                                 sev_slice *out);
@@ -268,6 +277,7 @@ sev_err sev_repo_needed(struct sev_repository *r, int profile, const char *role,
 /** Is this staged file one of those to be published? */
 sev_err sev_repo_counts(struct sev_repository *r, const struct sev_repo_doc *d,
                         enum sev_repository_publish_how how, bool *out);
+bool sev_repo_has_signed(const struct sev_repo_doc *d, const char *keyid);
 bool sev_repo_set_met(const struct sev_repo_doc *d, const struct sev_repo_keyset *set);
 bool sev_repo_complete(const struct sev_repo_doc *d, const struct sev_repo_required *required);
 /** Open a document in memory of the pool. */

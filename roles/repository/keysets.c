@@ -55,7 +55,6 @@ static sev_err set_of(const struct sev_repository *r, int profile, const struct 
 static sev_err published_set(struct sev_repository *r, int profile, const char *role,
                              struct sev_repo_keyset *out)
 {
-    static const char *const names[SEV_TOP_ROLES] = {"root", "timestamp", "snapshot", "targets"};
     const struct sev_repo_doc *d = sev_repo_find_doc(r, profile, "root");
     struct sev_doc doc;
     struct sev_root root;
@@ -68,7 +67,7 @@ static sev_err published_set(struct sev_repository *r, int profile, const char *
     if (e == SEV_OK)
         e = sev_root_parse(&doc, &root);
     for (int i = 0; e == SEV_OK && i < SEV_TOP_ROLES; i++)
-        if (strcmp(names[i], role) == 0)
+        if (strcmp(sev_repo_top_roles[i], role) == 0)
             return set_of(r, profile, &root.roles[i], out);
     return e != SEV_OK ? e : SEV_E_NOT_FOUND;
 }
@@ -183,6 +182,14 @@ sev_err sev_repo_counts(struct sev_repository *r, const struct sev_repo_doc *d,
     sev_err e = sev_repo_needed(r, d->profile, d->role, how, &required);
     *out = e == SEV_OK && d->staged.waits == NULL && sev_repo_complete(d, &required);
     return e;
+}
+
+bool sev_repo_has_signed(const struct sev_repo_doc *d, const char *keyid)
+{
+    for (uint32_t i = 0; i < d->staged.sig_count; i++)
+        if (strcmp(d->staged.sigs[i].keyid, keyid) == 0)
+            return true;
+    return false;
 }
 
 bool sev_repo_set_met(const struct sev_repo_doc *d, const struct sev_repo_keyset *set)

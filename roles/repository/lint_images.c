@@ -2,6 +2,8 @@
  * other profile says the same. SPDX-License-Identifier: MIT */
 #include "lint.h"
 
+#include "secureev/small.h"
+
 #include <stdio.h>
 
 #define PIECE_BYTES 65536u
@@ -51,6 +53,10 @@ static void check_director(struct lint *l, const struct sev_public_file *f, cons
         sev_lint_say(l, true, "malformed", f->role, name, "a Director's entry has hardwareIds");
     if (t->ecu_identifiers.len <= 2) /* REQ-MET-12 */
         sev_lint_say(l, true, "malformed", f->role, name, "is assigned to no ECU");
+    if (strlen(name) > SEV_SMALL_NAME_MAX) /* which ECUs those are is known to the vehicle alone */
+        sev_lint_say(l, false, "partial_name_long", f->role, name,
+                     "%zu characters: ECUs that verify partially take %d", strlen(name),
+                     SEV_SMALL_NAME_MAX);
     sev_json j = sev_json_at(t->ecu_identifiers);
     sev_json_str serial;
     sev_json_object(&j);
@@ -263,19 +269,6 @@ static sev_err search_one(struct lint *l, const struct sev_public_file *f, const
     return SEV_OK;
 }
 
-static uint32_t count_entries(sev_slice targets)
-{
-    uint32_t count = 0;
-    sev_json j = sev_json_at(targets);
-    sev_json_str name;
-    sev_json_object(&j);
-    while (sev_json_member(&j, &name)) {
-        sev_json_skip(&j, NULL);
-        count++;
-    }
-    return count;
-}
-
 /* A search hashes and verifies the files on its way anew, as a client does. For large files only
  * some names are tried: evenly spread, and it is said. */
 sev_err sev_lint_searches(struct lint *l)
@@ -288,7 +281,7 @@ sev_err sev_lint_searches(struct lint *l)
         if (f->err != SEV_OK || f->targets.targets.len == 0 || !l->trusted[i] ||
             l->config->kind == SEV_REPOSITORY_DIRECTOR)
             continue;
-        uint64_t cost = (uint64_t)count_entries(f->targets.targets) * (f->bytes.len + 4096);
+        uint64_t cost = (uint64_t)sev_repo_count(f->targets.targets) * (f->bytes.len + 4096);
         uint64_t share = budget / l->public.count + 1;
         l->step = cost > share ? (uint32_t)(cost / share) + 1 : 1;
         l->number = 0;

@@ -2,18 +2,6 @@
  * roles that are missing. SPDX-License-Identifier: MIT */
 #include "lint.h"
 
-static uint32_t count_ids(sev_slice keyids)
-{
-    uint32_t count = 0;
-    sev_json j = sev_json_at(keyids);
-    sev_json_array(&j);
-    while (sev_json_element(&j)) {
-        sev_json_skip(&j, NULL);
-        count++;
-    }
-    return count;
-}
-
 struct guide {
     const char *role;
     uint32_t threshold, keys;
@@ -34,7 +22,7 @@ static struct guide guide_for(const struct lint *l, const char *role)
 static void check_threshold(struct lint *l, const char *role, const struct sev_role *r)
 {
     struct guide g = guide_for(l, role);
-    uint32_t keys = count_ids(r->keyids);
+    uint32_t keys = sev_repo_count(r->keyids);
     if (r->threshold < g.threshold || keys < g.keys)
         sev_lint_say(l, false, "threshold_low", role, "",
                      "%lld of %u keys; the guide says %u of %u", (long long)r->threshold, keys,

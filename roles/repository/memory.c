@@ -150,3 +150,20 @@ sev_err sev_repo_plain(struct sev_repo_pool *p, sev_json_str s, sev_slice *out)
         *out = sev_buf_slice(&b);
     return e;
 }
+
+uint32_t sev_repo_count(sev_slice value)
+{
+    uint32_t count = 0;
+    sev_json j = sev_json_at(value);
+    sev_json_str name;
+    bool object = value.len != 0 && value.ptr[0] == '{';
+    if (object)
+        sev_json_object(&j);
+    else
+        sev_json_array(&j);
+    while (object ? sev_json_member(&j, &name) : sev_json_element(&j)) {
+        sev_json_skip(&j, NULL);
+        count++;
+    }
+    return count;
+}

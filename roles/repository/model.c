@@ -25,11 +25,12 @@ uint32_t sev_repo_default_days(sev_repository_kind kind, const char *role)
     return targets[kind];
 }
 
+const char *const sev_repo_top_roles[SEV_TOP_ROLES] = {"root", "timestamp", "snapshot", "targets"};
+
 bool sev_repo_is_top_role(const char *name)
 {
-    static const char *const names[] = {"root", "timestamp", "snapshot", "targets"};
-    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
-        if (strcmp(names[i], name) == 0)
+    for (int i = 0; i < SEV_TOP_ROLES; i++)
+        if (strcmp(sev_repo_top_roles[i], name) == 0)
             return true;
     return false;
 }

@@ -23,6 +23,12 @@ sev_err sev_repo_fail_fs(struct sev_repository *r, sev_err e)
                          n->why[0] != '\0' ? ": " : "", n->why);
 }
 
+sev_err sev_repo_fail_unsigned(struct sev_repository *r, const struct sev_repo_doc *d)
+{
+    return sev_repo_fail(r->note, SEV_E_SIGNATURE, "%s %.128s version %lld has too few signatures",
+                         sev_repo_profile_name(d->profile), d->role, (long long)d->staged.version);
+}
+
 const char *sev_repo_profile_name(int profile)
 {
     return profile == SEV_PROFILE_AKTUALIZR ? "aktualizr" : "native";
@@ -57,6 +63,18 @@ sev_err sev_repo_public_name(int profile, const char *role, int64_t version,
     return n > 0 && n < SEV_FS_PATH_MAX ? SEV_OK : SEV_E_BAD_NAME;
 }
 
+const char *sev_repo_public_folder(int profile)
+{
+    return profile == SEV_PROFILE_AKTUALIZR ? "public/aktualizr" : "public";
+}
+
+sev_err sev_repo_public_path(struct sev_repository *r, const char *name, char out[SEV_FS_PATH_MAX])
+{
+    char folder[SEV_FS_PATH_MAX];
+    sev_err e = sev_repo_path(r, "public", folder);
+    return e == SEV_OK ? sev_path_join(folder, name, out) : e;
+}
+
 sev_err sev_repo_read_file(struct sev_repository *r, const char *path, size_t bytes_max,
                            sev_slice *out)
 {
@@ -86,14 +104,12 @@ void sev_repo_digest(sev_slice bytes, char out[HEX_CHARS + 1])
 sev_err sev_repo_read_published(struct sev_repository *r, const struct sev_repo_doc *d,
                                 sev_slice *out)
 {
-    char name[SEV_FS_PATH_MAX], folder[SEV_FS_PATH_MAX], path[SEV_FS_PATH_MAX];
+    char name[SEV_FS_PATH_MAX], path[SEV_FS_PATH_MAX];
     char digest[HEX_CHARS + 1];
     sev_slice bytes;
     sev_err e = sev_repo_public_name(d->profile, d->role, d->published.version, name);
     if (e == SEV_OK)
-        e = sev_repo_path(r, "public", folder);
-    if (e == SEV_OK)
-        e = sev_path_join(folder, name, path);
+        e = sev_repo_public_path(r, name, path);
     if (e == SEV_OK)
         e = sev_repo_read_file(r, path, SEV_TARGETS_BYTES_MAX, &bytes);
     if (e != SEV_OK)

@@ -46,18 +46,6 @@ static sev_err open_doc(struct opening *o, struct sev_public_file *f)
     return sev_repo_open_in(o->pool, (int)o->out->profile, f->bytes, &f->doc);
 }
 
-static uint32_t count_elements(sev_slice array)
-{
-    uint32_t count = 0;
-    sev_json j = sev_json_at(array);
-    sev_json_array(&j);
-    while (sev_json_element(&j)) {
-        sev_json_skip(&j, NULL);
-        count++;
-    }
-    return count;
-}
-
 /* What it says, as far as it can be read. Out of memory is no fault of the file. */
 static sev_err parse(struct opening *o, struct sev_public_file *f)
 {
@@ -66,7 +54,7 @@ static sev_err parse(struct opening *o, struct sev_public_file *f)
         return SEV_E_MEMORY;
     if (f->err != SEV_OK)
         return SEV_OK;
-    f->signatures = count_elements(f->doc.signatures);
+    f->signatures = sev_repo_count(f->doc.signatures);
     if (strcmp(f->role, "root") == 0) {
         f->err = sev_root_parse(&f->doc, &f->root);
         f->common = f->root.common;

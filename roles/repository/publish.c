@@ -6,14 +6,6 @@
 
 /* ------------------------------------------------------------------- signing */
 
-static bool has_signed(const struct sev_repo_doc *d, const char *keyid)
-{
-    for (uint32_t i = 0; i < d->staged.sig_count; i++)
-        if (strcmp(d->staged.sigs[i].keyid, keyid) == 0)
-            return true;
-    return false;
-}
-
 static sev_err sign_with(struct publishing *p, struct sev_repo_doc *d,
                          const struct sev_repo_required *required, const char *keyid)
 {
@@ -34,7 +26,7 @@ static sev_err sign_set(struct publishing *p, struct sev_repo_doc *d,
                         bool *progress)
 {
     for (uint32_t i = 0; i < set->count && !sev_repo_set_met(d, set); i++) {
-        if (has_signed(d, set->ids[i]))
+        if (sev_repo_has_signed(d, set->ids[i]))
             continue;
         sev_err e = sign_with(p, d, required, set->ids[i]);
         if (e == SEV_E_NOT_FOUND)
@@ -115,13 +107,11 @@ static sev_err must_come_first(struct sev_repository *r, int profile, bool *out)
 /* A version that was published is never written with other bytes. DESIGN 3.4 */
 static sev_err bring_out(struct sev_repository *r, struct sev_repo_doc *d)
 {
-    char name[SEV_FS_PATH_MAX], folder[SEV_FS_PATH_MAX], path[SEV_FS_PATH_MAX];
+    char name[SEV_FS_PATH_MAX], path[SEV_FS_PATH_MAX];
     sev_slice bytes, there;
     sev_err e = sev_repo_public_name(d->profile, d->role, d->staged.version, name);
     if (e == SEV_OK)
-        e = sev_repo_path(r, "public", folder);
-    if (e == SEV_OK)
-        e = sev_path_join(folder, name, path);
+        e = sev_repo_public_path(r, name, path);
     if (e == SEV_OK)
         e = sev_repo_staged_bytes(r, d, &bytes);
     if (e != SEV_OK)
@@ -217,7 +207,7 @@ static sev_err finish(struct sev_repository *r, bool *out_any)
     for (int p = 0; e == SEV_OK && p < PROFILES; p++) {
         if (!r->profiles[p].on)
             continue;
-        e = sev_repo_path(r, p == SEV_PROFILE_AKTUALIZR ? "public/aktualizr" : "public", folder);
+        e = sev_repo_path(r, sev_repo_public_folder(p), folder);
         if (e == SEV_OK)
             e = sev_repo_fail_fs(r, sev_dir_clean(r->fs, folder));
         if (e == SEV_OK)

@@ -22,9 +22,7 @@ static sev_err check_one(struct publishing *p, struct sev_repo_doc *d)
     if (e != SEV_OK)
         return e;
     if (!sev_repo_complete(d, required))
-        return sev_repo_fail(
-            p->r->note, SEV_E_SIGNATURE, "%s %.128s version %lld has too few signatures",
-            sev_repo_profile_name(d->profile), d->role, (long long)d->staged.version);
+        return sev_repo_fail_unsigned(p->r, d);
     sev_slice bytes;
     e = sev_repo_staged_bytes(p->r, d, &bytes);
     if (e != SEV_OK)
@@ -228,8 +226,7 @@ static sev_err look(struct publishing *p, int profile)
         return SEV_E_MEMORY;
     sev_err e = make_overlays(p, profile, overlays, &v.overlay_count);
     if (e == SEV_OK)
-        e = sev_repo_path(r, profile == SEV_PROFILE_AKTUALIZR ? "public/aktualizr" : "public",
-                          folder);
+        e = sev_repo_path(r, sev_repo_public_folder(profile), folder);
     if (e == SEV_OK)
         e = trusted_root(p, profile, &root);
     v.folder = folder;

@@ -9,11 +9,6 @@ struct staging {
     sev_time now;
     bool aging;
     enum sev_repository_publish_how how;
-    uint32_t count, cap;
-    struct write {
-        struct sev_repo_doc *d;
-        sev_slice message;
-    } * writes;
 };
 
 /** Does this file change? Then it gets a version and bytes to be signed. */

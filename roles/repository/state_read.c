@@ -446,11 +446,9 @@ static void read_state(struct reader *in)
     }
     check_count(in, count, 6);
     bool whole = format == SEV_REPO_FORMAT && in->r->file_count > 0 && in->r->profiles[0].on;
-    for (int p = 0; whole && p < PROFILES; p++) {
-        static const char *const top[] = {"root", "timestamp", "snapshot", "targets"};
-        for (int i = 0; i < 4 && in->r->profiles[p].on; i++)
-            whole = whole && sev_repo_find_role(in->r, p, top[i]) != NULL;
-    }
+    for (int p = 0; whole && p < PROFILES; p++)
+        for (int i = 0; i < SEV_TOP_ROLES && in->r->profiles[p].on; i++)
+            whole = whole && sev_repo_find_role(in->r, p, sev_repo_top_roles[i]) != NULL;
     if (good(in) && !whole)
         sev_json_fail(in->j, SEV_E_MALFORMED);
 }

@@ -5,6 +5,7 @@
 #include "test.h"
 
 #include "desk.h"
+#include "secureev/small.h"
 
 #include <stdlib.h>
 #include <unistd.h>
@@ -174,6 +175,22 @@ TEST(repository_lint__no_fault__is_not_called_so)
         struct desk d = *of_kind(forged[i].kind);
         if (desk_lint_says(&d, forged[i].kind, forged[i].is_error, forged[i].code))
             fail_msg("row %zu: lint says %s of an honest repository", i, forged[i].code);
+    }
+}
+
+TEST(repository_lint__a_name_longer_than_a_small_ecu_takes__warned_of_where_it_is_assigned)
+{
+    for (int length = SEV_SMALL_NAME_MAX; length <= SEV_SMALL_NAME_MAX + 1; length++) {
+        char name[128];
+        struct desk d;
+        (void)snprintf(name, sizeof name, "oem/%0*d", length - 4, 7);
+        desk_copy(&d, director());
+        desk_forge(&d, "targets", "oem/a.img", name);
+        CHECK_EQ(desk_lint_says(&d, DIRECTOR, false, "partial_name_long"),
+                 length > SEV_SMALL_NAME_MAX);
+        desk_copy(&d, images()); /* there it is every ECU's, and most read more */
+        desk_forge(&d, "targets", "oem/a.img", name);
+        CHECK(!desk_lint_says(&d, IMAGES, false, "partial_name_long"));
     }
 }
 
