@@ -517,13 +517,36 @@ static void handle_signals(void)
     }
 }
 
+static void emit_text(sev_json_writer *w, const void *context)
+{
+    const struct cli_text *text = context;
+    sev_json_w_object(w);
+    sev_json_w_string_member(w, "text", sev_slice_of(text->ptr, text->len));
+    sev_json_w_object_end(w);
+}
+
+/* Help and the like, asked for in JSON. */
+static int wrap_text(struct cli *c)
+{
+    struct cli_text text = c->out;
+    c->out = (struct cli_text){0};
+    int code = cli_print_json(c, emit_text, &text);
+    cli_text_free(&text);
+    return code;
+}
+
 static int run(struct cli *c, int argc, char **argv)
 {
     int code = cli_parse(c, argc, argv);
-    if (code == 0 && c->help)
+    bool is_text = c->help;
+    if (code == 0 && c->help) {
         cli_help(c->commands, c->path, c->depth, &c->out);
-    else if (code == 0)
+    } else if (code == 0) {
+        is_text = c->path[c->depth - 1]->prints_text;
         code = c->path[c->depth - 1]->run(c);
+    }
+    if (code == 0 && is_text && c->json && !c->out.failed)
+        code = wrap_text(c);
     if (c->out.failed)
         return cli_fail(c, SEV_E_MEMORY, NULL, "no memory for the answer");
     if (c->out.len != 0 && !cli_write_all(c->out_fd, c->out.ptr, c->out.len)) {

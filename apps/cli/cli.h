@@ -90,6 +90,7 @@ struct cli_command {
     int (*run)(struct cli *c);
     int usage_exit;   /**< exit code of usage errors where it is not 2; holds for sub-commands */
     bool errors_json; /**< errors are JSON even without --json; holds for sub-commands */
+    bool prints_text; /**< the answer is for people; with --json, {"text": ...} */
     bool answer_optional; /**< done is done, though nobody takes the answer: still exit 0 */
 };
 
@@ -159,6 +160,8 @@ SEV_MUST_USE sev_err cli_json_text(cli_emit *emit, const void *context, struct c
 /** At once to standard error, with "secureev: " before it; not with --json. For what a person
  *  should know while or although all goes well. */
 void cli_note(struct cli *c, const char *format, ...) CLI_PRINTF(2, 3);
+/** Several lines of text below a note, each made safe for the terminal. */
+void cli_note_lines(struct cli *c, sev_slice text);
 
 /* ---------------------------------------------------------------- errors */
 

@@ -201,6 +201,22 @@ bool cli_write_all(int fd, const char *bytes, size_t len)
     return true;
 }
 
+void cli_note_lines(struct cli *c, sev_slice text)
+{
+    struct cli_text safe = {0};
+    for (size_t at = 0; at < text.len;) {
+        const uint8_t *end = memchr(text.ptr + at, '\n', text.len - at);
+        size_t n = end != NULL ? (size_t)(end - (text.ptr + at)) : text.len - at;
+        cli_text_printf(&safe, "  ");
+        cli_text_put_safe(&safe, sev_slice_sub(text, at, n));
+        cli_text_printf(&safe, "\n");
+        at += n + 1;
+    }
+    if (!c->json && !safe.failed && safe.len != 0)
+        (void)cli_write_all(c->err_fd, safe.ptr, safe.len);
+    cli_text_free(&safe);
+}
+
 void cli_note(struct cli *c, const char *format, ...)
 {
     if (c->json)

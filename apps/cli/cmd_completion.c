@@ -175,4 +175,5 @@ const struct cli_command cmd_completion = {.name = "completion",
                                            .summary = "Print the completion script of a shell",
                                            .positionals = positionals,
                                            .examples = completion_examples,
+                                           .prints_text = true,
                                            .run = run};

@@ -34,4 +34,5 @@ const struct cli_command cmd_help = {.name = "help",
                                      .summary = "Explain a command",
                                      .positionals = positionals,
                                      .examples = examples,
+                                     .prints_text = true,
                                      .run = run};

@@ -154,5 +154,8 @@ static const struct cli_example man_examples[] = {
     {"Install it", "secureev man > /usr/local/share/man/man1/secureev.1"},
     {NULL, NULL}};
 
-const struct cli_command cmd_man = {
-    .name = "man", .summary = "Print the manual page (roff)", .examples = man_examples, .run = run};
+const struct cli_command cmd_man = {.name = "man",
+                                    .summary = "Print the manual page (roff)",
+                                    .examples = man_examples,
+                                    .prints_text = true,
+                                    .run = run};

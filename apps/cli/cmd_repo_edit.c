@@ -54,6 +54,15 @@ static sev_repository_kind kind_of(const char *name)
     return (sev_repository_kind)k;
 }
 
+static int say_made(struct cli *c)
+{
+    char line[SEV_FS_PATH_MAX + 128];
+    (void)snprintf(line, sizeof line,
+                   "made %s repository in %s; its first files are staged to be signed",
+                   cli_opt(c, "kind"), cli_opt(c, "repo"));
+    return repo_say_done(c, line);
+}
+
 int repo_run_init(struct cli *c)
 {
     struct roles roles = {NULL, 0};
@@ -73,9 +82,8 @@ int repo_run_init(struct cli *c)
         sev_err e = sev_repository_init(cli_fs(c), cli_opt(c, "repo"), &plan, now, &note);
         if (e != SEV_OK)
             code = cli_fail(c, e, NULL, "%s", note.text[0] != '\0' ? note.text : "not made");
-        else if (!cli_json(c))
-            cli_print(c, "made %s repository in %s; its first files are staged to be signed\n",
-                      cli_opt(c, "kind"), cli_opt(c, "repo"));
+        else
+            code = say_made(c);
     }
     roles_free(&roles);
     return code;

@@ -106,6 +106,8 @@ static int lint_profile(struct cli *c, struct sev_lint_config *config, const cha
     sev_err e = sev_repository_lint(cli_fs(c), config, keep_finding, all, &note);
     if (e == SEV_OK)
         return 0;
+    if (e == SEV_E_NOT_FOUND)
+        return repo_no_public(c, folder);
     return cli_fail(c, e, "is it the folder that a web server serves?", "%s",
                     note.text[0] != '\0' ? note.text : folder);
 }

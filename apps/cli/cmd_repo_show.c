@@ -27,8 +27,7 @@ static int open_public(struct cli *c, const char *folder, sev_profile profile,
     struct sev_repository_note note = {""};
     sev_err e = sev_public_open(cli_fs(c), folder, profile, &note, out);
     if (e == SEV_E_NOT_FOUND)
-        return cli_fail(c, e, "is it the folder that a web server serves?", "%s has no 1.root.json",
-                        folder);
+        return repo_no_public(c, folder);
     return e == SEV_OK ? 0 : cli_fail(c, e, NULL, "%s", note.text);
 }
 

@@ -144,22 +144,14 @@ static int show(struct cli *c, const char *file, sev_slice bytes, struct sev_tbs
 {
     struct sev_repository_note note = {""};
     struct sev_bytes text = {0};
-    struct cli_text safe = {0};
     sev_err e = sev_tbs_check(cli_fs(c), bytes, out, &note);
     if (e == SEV_OK)
         e = sev_tbs_describe(cli_fs(c), bytes, &text);
     if (e != SEV_OK)
         return cli_fail(c, e, "do not sign it; ask for another file", "%s: %s", file,
                         note.text[0] != '\0' ? note.text : sev_err_sentence(e));
-    for (size_t at = 0; at < text.len;) { /* line by line: each is made safe for the terminal */
-        const uint8_t *end = memchr(text.ptr + at, '\n', text.len - at);
-        size_t n = end != NULL ? (size_t)(end - (text.ptr + at)) : text.len - at;
-        cli_text_put_safe(&safe, sev_slice_of(text.ptr + at, n));
-        cli_text_put(&safe, "\n", 1);
-        at += n + 1;
-    }
-    cli_note(c, "to be signed: %s\n%s", file, safe.ptr != NULL ? safe.ptr : "");
-    cli_text_free(&safe);
+    cli_note(c, "to be signed: %s", file);
+    cli_note_lines(c, sev_bytes_slice(&text));
     sev_bytes_free(cli_fs(c), &text);
     return 0;
 }
@@ -174,47 +166,43 @@ static int check_previous(struct cli *c, const struct sev_tbs *tbs)
     return code;
 }
 
-static int sign_one(struct cli *c, const char *file, const struct sev_privkey *key,
-                    const char *keyid)
+/* A file to sign. It is read once: what was shown is what is signed, whoever can write to the
+ * folder while the passphrase is typed. */
+struct to_sign {
+    struct sev_bytes bytes;
+    struct sev_tbs tbs;
+};
+
+static int look(struct cli *c, const char *file, struct to_sign *out)
 {
-    struct signature s = {.file = file};
-    struct sev_bytes bytes = {0};
-    uint8_t raw[SEV_SIG_BYTES_MAX];
-    sev_buf sig = sev_buf_of(raw, sizeof raw);
-    sev_err e = sev_file_read(cli_fs(c), file, SEV_TARGETS_BYTES_MAX, 0, &bytes);
+    sev_err e = sev_file_read(cli_fs(c), file, SEV_TARGETS_BYTES_MAX, 0, &out->bytes);
     if (e != SEV_OK)
         return cli_fail_fs(c, e, NULL);
-    struct sev_repository_note note = {""};
-    e = sev_tbs_check(cli_fs(c), sev_bytes_slice(&bytes), &s.tbs, &note); /* what was shown? */
-    if (e == SEV_OK)
-        e = sev_privkey_sign(key, sev_bytes_slice(&bytes), &sig);
-    sev_bytes_free(cli_fs(c), &bytes);
+    int code = show(c, file, sev_bytes_slice(&out->bytes), &out->tbs);
+    return code == 0 ? check_previous(c, &out->tbs) : code;
+}
+
+static int sign_one(struct cli *c, const char *file, const struct to_sign *what,
+                    const struct sev_privkey *key, const char *keyid)
+{
+    struct signature s = {.file = file, .tbs = what->tbs};
+    uint8_t raw[SEV_SIG_BYTES_MAX];
+    sev_buf sig = sev_buf_of(raw, sizeof raw);
+    sev_err e = sev_privkey_sign(key, sev_bytes_slice(&what->bytes), &sig);
     if (e != SEV_OK)
-        return cli_fail(c, e, NULL, "%s: %s", file, note.text);
+        return cli_fail(c, e, NULL, "%s", file);
     memcpy(s.keyid, keyid, SEV_KEY_ID_CHARS);
     return write_signature(c, &s, sev_buf_slice(&sig));
 }
 
-int repo_run_sign(struct cli *c)
+static int sign_all(struct cli *c, struct to_sign *files, size_t count)
 {
     struct sev_keystore ks;
     struct sev_key_entry entry;
     struct sev_privkey *key = NULL;
-    size_t count = cli_arg_count(c);
     int code = 0;
-    if (count > 1 && cli_json(c))
-        return cli_usage(c, "with --json, one file at a time");
-    for (size_t i = 0; code == 0 && i < count; i++) {
-        struct sev_bytes bytes = {0};
-        struct sev_tbs tbs;
-        sev_err e = sev_file_read(cli_fs(c), cli_arg(c, i), SEV_TARGETS_BYTES_MAX, 0, &bytes);
-        if (e != SEV_OK)
-            return cli_fail_fs(c, e, NULL);
-        code = show(c, cli_arg(c, i), sev_bytes_slice(&bytes), &tbs);
-        if (code == 0)
-            code = check_previous(c, &tbs);
-        sev_bytes_free(cli_fs(c), &bytes);
-    }
+    for (size_t i = 0; code == 0 && i < count; i++)
+        code = look(c, cli_arg(c, i), &files[i]);
     if (code == 0)
         code = cli_keystore(c, false, &ks);
     if (code == 0)
@@ -222,8 +210,23 @@ int repo_run_sign(struct cli *c)
     if (code == 0)
         code = cli_key_open(c, &ks, &entry, "", &key);
     for (size_t i = 0; code == 0 && i < count; i++)
-        code = sign_one(c, cli_arg(c, i), key, entry.id);
+        code = sign_one(c, cli_arg(c, i), &files[i], key, entry.id);
     sev_privkey_free(key);
+    return code;
+}
+
+int repo_run_sign(struct cli *c)
+{
+    size_t count = cli_arg_count(c);
+    if (count > 1 && cli_json(c))
+        return cli_usage(c, "with --json, one file at a time");
+    struct to_sign *files = calloc(count + 1, sizeof *files);
+    if (files == NULL)
+        return cli_fail(c, SEV_E_MEMORY, NULL, "files");
+    int code = sign_all(c, files, count);
+    for (size_t i = 0; i < count; i++)
+        sev_bytes_free(cli_fs(c), &files[i].bytes);
+    free(files);
     return code;
 }
 

@@ -102,7 +102,7 @@ static int fail_walk(struct client *t)
 
 /* A root that does not vouch for itself is refused here and not at the first refresh, when nobody
  * remembers any more where it came from. */
-static sev_err check_root(struct client *t, sev_slice bytes)
+static sev_err check_root(struct client *t, sev_slice bytes, int64_t *out_version)
 {
     struct sev_doc doc;
     struct sev_root root;
@@ -111,17 +111,27 @@ static sev_err check_root(struct client *t, sev_slice bytes)
         e = sev_root_parse(&doc, &root);
     if (e == SEV_OK)
         e = sev_quorum_check(t->crypto, &root.roles[SEV_ROLE_ROOT], &doc, NULL);
+    if (e == SEV_OK)
+        *out_version = root.common.version;
     return e;
+}
+
+static void emit_trusted_root(sev_json_writer *j, const void *version)
+{
+    sev_json_w_object(j);
+    sev_json_w_integer_member(j, "root", *(const int64_t *)version);
+    sev_json_w_object_end(j);
 }
 
 static int init_opened(struct client *t)
 {
+    int64_t version = 0;
     struct sev_bytes root = {0};
     char path[SEV_FS_PATH_MAX];
     sev_err e = sev_file_read(t->fs, cli_arg(t->cli, 0), SEV_ROOT_BYTES_MAX, 0, &root);
     if (e != SEV_OK)
         return cli_fail_fs(t->cli, e, "ROOTFILE is the root that you trust");
-    e = check_root(t, sev_bytes_slice(&root));
+    e = check_root(t, sev_bytes_slice(&root), &version);
     if (e != SEV_OK) {
         sev_bytes_free(t->fs, &root);
         return fail(t, e, "root");
@@ -130,7 +140,12 @@ static int init_opened(struct client *t)
     if (e == SEV_OK)
         e = sev_file_replace(t->fs, path, sev_bytes_slice(&root), 0644);
     sev_bytes_free(t->fs, &root);
-    return e == SEV_OK ? 0 : cli_fail_fs(t->cli, e, "is --metadata-dir a folder you may write?");
+    if (e != SEV_OK)
+        return cli_fail_fs(t->cli, e, "is --metadata-dir a folder you may write?");
+    if (cli_json(t->cli))
+        return cli_print_json(t->cli, emit_trusted_root, &version);
+    cli_print(t->cli, "trusted: root %lld\n", (long long)version);
+    return 0;
 }
 
 static int run_init(struct cli *cli)

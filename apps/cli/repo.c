@@ -29,6 +29,15 @@ int repo_fail(struct repo *repo, sev_err e)
     return cli_fail(repo->cli, e, next_step(e), "%s", text);
 }
 
+int repo_no_public(struct cli *c, const char *path)
+{
+    struct sev_fs_stat st;
+    if (sev_file_stat(cli_fs(c), path, &st) != SEV_OK)
+        return cli_fail(c, SEV_E_NOT_FOUND, NULL, "%s", path);
+    return cli_fail(c, SEV_E_NOT_FOUND, "a repository's folder is public after its first publish",
+                    "%s has no 1.root.json", path);
+}
+
 int repo_open(struct cli *c, unsigned how, struct repo *out)
 {
     const char *dir = cli_opt(c, "repo");
@@ -53,6 +62,21 @@ void repo_close(struct repo *repo)
     repo->r = NULL;
 }
 
+static void emit_done(sev_json_writer *w, const void *line)
+{
+    sev_json_w_object(w);
+    sev_json_w_string_member(w, "done", sev_slice_of(line, strlen(line)));
+    sev_json_w_object_end(w);
+}
+
+int repo_say_done(struct cli *c, const char *line)
+{
+    if (cli_json(c))
+        return cli_print_json(c, emit_done, line);
+    cli_print(c, "%s\n", line);
+    return 0;
+}
+
 int repo_done(struct repo *repo, const char *format, ...)
 {
     char line[1024];
@@ -63,9 +87,7 @@ int repo_done(struct repo *repo, const char *format, ...)
     va_start(args, format);
     (void)vsnprintf(line, sizeof line, format, args);
     va_end(args);
-    if (!cli_json(repo->cli))
-        cli_print(repo->cli, "%s\n", line);
-    return 0;
+    return repo_say_done(repo->cli, line);
 }
 
 struct sev_texts repo_texts(const struct cli *c, const char *name)

@@ -14,6 +14,9 @@
 
 /* All of these report their errors: 0, or the exit code to return. */
 
+/** What can be shown of `path`, a folder or a file, is not there. */
+SEV_MUST_USE int repo_no_public(struct cli *c, const char *path);
+
 /** An open repository and what a failed call says of itself. */
 struct repo {
     struct cli *cli;
@@ -26,7 +29,9 @@ SEV_MUST_USE int repo_open_at(struct cli *c, struct repo *out, sev_time *out_now
 void repo_close(struct repo *repo);
 /** Report `e` with what the note says. */
 int repo_fail(struct repo *repo, sev_err e);
-/** Save and say what was done. */
+/** Say what was done: a line, or {"done": ...}. */
+SEV_MUST_USE int repo_say_done(struct cli *c, const char *line);
+/** Save, and say so. */
 SEV_MUST_USE int repo_done(struct repo *repo, const char *format, ...) CLI_PRINTF(2, 3);
 
 /** The public key that `text` names: a file (key object or PEM) when it has a slash or ends in

@@ -295,7 +295,11 @@ sev_err sev_repository_publish(struct sev_repository *r, sev_time now,
         return e;
     e = sev_repo_judge(&p, &count);
     if (e != SEV_OK || count == 0) {
+        struct sev_repository_note why =
+            r->note != NULL ? *r->note : (struct sev_repository_note){""};
         sev_err kept = keep_staged(r);
+        if (e != SEV_OK && r->note != NULL) /* and not what was looked for in vain meanwhile */
+            *r->note = why;
         return e != SEV_OK ? e : kept != SEV_OK ? kept : tidy(r, p.how);
     }
     e = p.how == SEV_PUBLISH_READY ? keep_staged(r) : sev_repo_stage_write(r);

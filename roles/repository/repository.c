@@ -151,7 +151,8 @@ static sev_err check_names(struct sev_repository *r, const struct sev_repository
             known = known || (strcmp(root_roles[k].name, role->name) == 0 &&
                               root_roles[k].in[column] != '-');
         if (!known)
-            return sev_repo_fail(r->note, SEV_E_CONFIG, "a %s repository has no role %.128s",
+            return sev_repo_fail(r->note, SEV_E_CONFIG,
+                                 "a repository of kind %s has no role %.128s",
                                  sev_repository_kind_name(plan->kind), role->name);
         for (uint32_t k = 0; k < i; k++)
             if (plan->roles[k].aktualizr == role->aktualizr &&
