@@ -1,6 +1,8 @@
 /* err - names and classes of SEV_ERR_TABLE. SPDX-License-Identifier: MIT */
 #include "secureev/err.h"
 
+#include <string.h>
+
 static const struct {
     const char *id;
     const char *sentence;
@@ -21,6 +23,18 @@ static size_t row(sev_err e)
 const char *sev_err_id(sev_err e)
 {
     return table[row(e)].id;
+}
+
+sev_err sev_err_of_id(const void *id, size_t len)
+{
+    for (size_t i = 0; i < SEV_ERR_COUNT; i++) {
+        size_t n = 0;
+        while (n < len && table[i].id[n] != '\0')
+            n++;
+        if (n == len && table[i].id[n] == '\0' && memcmp(table[i].id, id, len) == 0)
+            return (sev_err)i;
+    }
+    return SEV_E_BUG;
 }
 
 const char *sev_err_sentence(sev_err e)

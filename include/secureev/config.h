@@ -47,6 +47,9 @@ struct sev_config_section {
     const struct sev_config_key *keys;
 };
 
+/** What may stand in a configuration file of ours, whichever program reads it. */
+extern const struct sev_config_section sev_config_table[];
+
 /** One section as it stands in a file. */
 struct sev_config_block {
     const struct sev_config_section *section;

@@ -115,9 +115,10 @@ typedef enum sev_attack {
     X(HTTP_LENGTH, "http_length_required", INPUT, NONE, "a body needs its length announced there") \
     X(HTTP_EXPECT, "http_expect", INPUT, NONE, "an expectation that we cannot meet")               \
     X(HTTP_RANGE, "http_range", INPUT, NONE, "the range begins behind the end")                    \
-    X(RATE_LIMITED, "rate_limited", RETRY, NONE, "more than this peer may ask for now")            \
+    X(RATE_LIMITED, "rate_limited", RETRY, NONE, "more than may be asked for now")            \
     X(OVERLOADED, "overloaded", RETRY, NONE, "more work than can be done now")                     \
     X(TLS, "tls_refused", INPUT, NONE, "the TLS handshake failed")                                 \
+    X(POLICY, "policy", REFUSE, ARBITRARY_SOFTWARE, "the policy of this key does not allow it")    \
     /* this machine */                                                                             \
     X(MEMORY, "memory", RETRY, NONE, "the memory given is not enough")                             \
     X(IO, "io", RETRY, NONE, "reading or writing failed on this machine")                          \
@@ -141,6 +142,8 @@ typedef enum sev_err {
 
 /** What an error is: see SEV_ERR_TABLE. Constant strings; never NULL. */
 const char *sev_err_id(sev_err e);
+/** The error of that id, SEV_E_BUG if there is none. */
+sev_err sev_err_of_id(const void *id, size_t len);
 const char *sev_err_sentence(sev_err e);
 sev_class sev_err_class(sev_err e);
 sev_attack sev_err_attack(sev_err e);

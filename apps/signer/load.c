@@ -1,0 +1,157 @@
+/* load - see load.h.  SPDX-License-Identifier: MIT */
+#define _POSIX_C_SOURCE 200809L
+#include "load.h"
+
+#include <pwd.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "secureev/keystore.h"
+
+#define PASSPHRASE_BYTES_MAX 1024u
+
+static sev_err wrong(struct sev_config_note *note, sev_err e, const char *what, const char *about)
+{
+    note->line = 0;
+    snprintf(note->text, sizeof note->text, "%.120s: %s", about, what);
+    return e;
+}
+
+void load_free(struct loaded *loaded)
+{
+    for (size_t i = 0; i < loaded->signer.count; i++)
+        sev_privkey_free(loaded->keys[i].key);
+    loaded->signer.count = 0;
+}
+
+/* "secureev" or "1000". */
+static sev_err find_user(const char *text, size_t len, uint32_t *out)
+{
+    char name[64];
+    uint64_t number;
+    if (len >= sizeof name)
+        return SEV_E_NOT_FOUND;
+    memcpy(name, text, len);
+    name[len] = '\0';
+    if (sev_decimal_parse(sev_slice_of(name, len), &number) == SEV_OK && number < UINT32_MAX) {
+        *out = (uint32_t)number;
+        return SEV_OK;
+    }
+    const struct passwd *entry = getpwnam(name);
+    if (entry == NULL)
+        return SEV_E_NOT_FOUND;
+    *out = entry->pw_uid;
+    return SEV_OK;
+}
+
+static sev_err take_users(const char *words, struct sev_signer_key *key,
+                          struct sev_config_note *note)
+{
+    while (*words != '\0') {
+        size_t len = strcspn(words, " \t");
+        if (key->user_count == sizeof key->users / sizeof key->users[0])
+            return wrong(note, SEV_E_CONFIG, "more than four users of one key", key->name);
+        if (find_user(words, len, &key->users[key->user_count++]) != SEV_OK)
+            return wrong(note, SEV_E_CONFIG,
+                         "'users' names somebody whom this machine does not know", key->name);
+        words += len;
+        words += strspn(words, " \t");
+    }
+    return SEV_OK;
+}
+
+static sev_err take_key(const struct sev_keystore *store, sev_slice passphrase,
+                        const struct sev_config_block *block, struct sev_signer_key *out,
+                        struct sev_config_note *note)
+{
+    struct sev_key_entry entry;
+    *out = (struct sev_signer_key){.life_max = sev_config_number(block, "life_max"),
+                                   .per_minute = sev_config_number(block, "per_minute")};
+    memcpy(out->name, block->name, strlen(block->name) + 1);
+    if (strcmp(sev_config_text(block, "profile"), "aktualizr") == 0)
+        out->profile = SEV_PROFILE_AKTUALIZR;
+    if (strcmp(sev_config_text(block, "repository"), "director") != 0)
+        out->repository = SEV_SIGNER_OTHER;
+    for (unsigned i = 0; i < SEV_SIGNER_DOCUMENT_COUNT; i++)
+        if (sev_config_has_word(block, "sign", sev_signer_type((enum sev_signer_document)i)))
+            out->documents |= 1u << i;
+    sev_err e = take_users(sev_config_text(block, "users"), out, note);
+    if (e != SEV_OK)
+        return e;
+    const char *name = sev_config_text(block, "key");
+    name = *name == '\0' ? block->name : name;
+    e = sev_keystore_find(store, name, &entry);
+    if (e != SEV_OK)
+        return wrong(note, e, "no usable key of that name in the keystore", name);
+    e = sev_keystore_load(store, entry.id, passphrase, &out->key);
+    return e == SEV_OK ? e : wrong(note, e, sev_err_sentence(e), name);
+}
+
+static sev_err take_keys(const struct sev_fs *fs, const struct sev_config *config,
+                         const struct sev_config_block *signer, struct loaded *out,
+                         struct sev_config_note *note)
+{
+    struct sev_keystore store;
+    struct sev_bytes file = {NULL, 0};
+    const char *dir = sev_config_text(signer, "keystore");
+    const char *path = sev_config_text(signer, "passphrase_file");
+    sev_err e = sev_keystore_open(fs, dir, false, &store);
+    if (e != SEV_OK)
+        return wrong(note, e, sev_err_sentence(e), dir);
+    e = sev_file_read(fs, path, PASSPHRASE_BYTES_MAX, SEV_FILE_PRIVATE | SEV_FILE_NO_LINK, &file);
+    if (e != SEV_OK)
+        return wrong(note, e, sev_err_sentence(e), path);
+    const uint8_t *end = memchr(file.ptr, '\n', file.len);
+    sev_slice passphrase =
+        sev_slice_of(file.ptr, end == NULL ? file.len : (size_t)(end - file.ptr));
+    const struct sev_config_block *b = NULL;
+    while (e == SEV_OK && (b = sev_config_next(config, "key", b)) != NULL) {
+        if (out->signer.count == SEV_SIGNER_KEYS_MAX)
+            e = wrong(note, SEV_E_CONFIG, "more than 32 keys", b->name);
+        else
+            e = take_key(&store, passphrase, b, &out->keys[out->signer.count], note);
+        if (e == SEV_OK)
+            out->signer.count++;
+    }
+    sev_bytes_wipe(fs, &file);
+    if (e == SEV_OK && out->signer.count == 0)
+        e = wrong(note, SEV_E_CONFIG, "there is no [key NAME] to sign with", "signer");
+    return e;
+}
+
+sev_err load(const struct sev_fs *fs, const char *config_path, int64_t now_ms, struct loaded *out,
+             struct sev_config_note *note)
+{
+    struct sev_config config;
+    sev_err e = sev_config_load(fs, config_path, sev_config_table, &config, note);
+    if (e != SEV_OK)
+        return e;
+    struct loaded *made = calloc(1, sizeof *made);
+    const struct sev_config_block *signer = sev_config_next(&config, "signer", NULL);
+    if (made == NULL)
+        e = wrong(note, SEV_E_MEMORY, sev_err_sentence(SEV_E_MEMORY), config_path);
+    else if (signer == NULL)
+        e = wrong(note, SEV_E_CONFIG, "there is no section [signer]", config_path);
+    else
+        e = take_keys(fs, &config, signer, made, note);
+    if (e == SEV_OK) {
+        made->signer.keys = made->keys;
+        e = sev_signer_init(&made->signer, now_ms);
+        if (e != SEV_OK)
+            e = wrong(note, e, sev_err_sentence(e), config_path);
+    }
+    if (e == SEV_OK) {
+        snprintf(made->socket, sizeof made->socket, "%s", sev_config_text(signer, "socket"));
+        made->json_log = strcmp(sev_config_text(signer, "log"), "json") == 0;
+        load_free(out);
+        *out = *made;
+        out->signer.keys = out->keys;
+    } else if (made != NULL) {
+        load_free(made);
+    }
+    if (made != NULL)
+        sev_wipe(made, sizeof *made);
+    free(made);
+    sev_config_free(fs, &config);
+    return e;
+}

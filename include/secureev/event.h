@@ -1,0 +1,70 @@
+/* event - what happened, typed: stable id, level, fields. Modules emit; one sink renders. No secret
+ * is ever a field. SPDX-License-Identifier: MIT */
+#ifndef SECUREEV_EVENT_H
+#define SECUREEV_EVENT_H
+
+#include "secureev/err.h"
+#include "secureev/slice.h"
+#include "secureev/text.h"
+
+typedef enum sev_level { SEV_LEVEL_INFO, SEV_LEVEL_WARNING, SEV_LEVEL_ALARM } sev_level;
+
+/* X(NAME, id, level, sentence). Ids are the contract, order is not. */
+/* clang-format off */
+#define SEV_EVENT_TABLE(X)                                                                         \
+    X(STARTED, "started", INFO, "ready for work")                                                  \
+    X(STOPPED, "stopped", INFO, "ended as asked")                                                  \
+    X(SIGNED, "signer.signed", INFO, "a key of the signer signed a document")                      \
+    X(SIGN_REFUSED, "signer.refused", ALARM, "a request to the signer was against its policy")     \
+    X(SIGNER_PEER_REFUSED, "signer.peer_refused", ALARM, "a user who may not asked the signer")
+
+/* clang-format on */
+
+typedef enum sev_event_id {
+#define X(name, id, level, sentence) SEV_EVENT_##name,
+    SEV_EVENT_TABLE(X)
+#undef X
+        SEV_EVENT_COUNT
+} sev_event_id;
+
+#define SEV_EVENT_FIELDS_MAX 8u
+
+/** `text.ptr` NULL: the number is the value. */
+struct sev_event_field {
+    const char *name;
+    sev_slice text;
+    int64_t number;
+};
+
+struct sev_event {
+    sev_event_id id;
+    sev_err err; /**< why; SEV_OK where nothing failed */
+    unsigned count;
+    struct sev_event_field fields[SEV_EVENT_FIELDS_MAX];
+};
+
+/** Where events go. Emitting never fails and never waits for long. */
+struct sev_events {
+    void *self;
+    void (*emit)(void *self, const struct sev_event *event);
+};
+
+/** Add a field; what does not fit is left out. */
+void sev_event_text(struct sev_event *event, const char *name, sev_slice text);
+void sev_event_number(struct sev_event *event, const char *name, int64_t number);
+
+const char *sev_event_name(sev_event_id id);
+sev_level sev_event_level(sev_event_id id);
+const char *sev_event_sentence(sev_event_id id);
+/** "info", "warning", "alarm". */
+const char *sev_level_name(sev_level level);
+
+#define SEV_EVENT_LINE_MAX 2048u
+
+/**
+ * One line for people, or one JSON object, and a line feed. Characters that could forge a line or
+ * a terminal's commands are replaced; a field that does not fit is cut.
+ */
+void sev_event_line(const struct sev_event *event, sev_time now, bool json, sev_buf *out);
+
+#endif

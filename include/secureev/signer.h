@@ -1,0 +1,101 @@
+/* signer - the logic of the key service: which key may sign what, for whom, how often. Holds the
+ * online keys; has no socket, file or clock. DESIGN 9. SPDX-License-Identifier: MIT */
+#ifndef SECUREEV_SIGNER_H
+#define SECUREEV_SIGNER_H
+
+#include "secureev/event.h"
+#include "secureev/key.h"
+#include "secureev/signing.h"
+
+/* A request is one canonical JSON object, its answer one whose members stand in order:
+ *   {"ask":"sign","key":"director-timestamp","signed":{"_type":"timestamp",...}}
+ *     -> {"keyid":"...","sig":"<hex>"}
+ *   {"ask":"keys"}
+ *     -> {"keys":[{"key":<TUF key
+ * object>,"keyid":"...","name":"...","sign":["timestamp",...]},...]}
+ *   -> {"detail":"...","error":"signer_policy"} where it is refused
+ * Keys that the asking user may not use do not exist for it. What is signed is checked: it is
+ * canonical, of a type that this key signs, made for this key's repository, and expires no later
+ * than the policy says. No policy can allow root: no online key signs who is trusted. */
+
+#define SEV_SIGNER_REQUEST_BYTES_MAX (1u << 20) /* targets of 256 ECUs have half of it */
+#define SEV_SIGNER_ANSWER_BYTES_MAX 65536u
+#define SEV_SIGNER_KEYS_MAX 32u
+#define SEV_SIGNER_NAME_CHARS_MAX 64u
+
+/* X(NAME, "_type", does it expire?) */
+#define SEV_SIGNER_DOCUMENTS(X)                                                                    \
+    X(TIMESTAMP, "timestamp", true)                                                                \
+    X(SNAPSHOT, "snapshot", true)                                                                  \
+    X(TARGETS, "targets", true)                                                                    \
+    X(STATUS_REPLY, "status-reply", false)                                                         \
+    X(GRANT, "grant", true)                                                                        \
+    X(SUBMISSION, "submission", false)                                                             \
+    X(TIME, "time", false)
+
+enum sev_signer_document {
+#define X(name, type, expires) SEV_SIGNER_##name,
+    SEV_SIGNER_DOCUMENTS(X)
+#undef X
+        SEV_SIGNER_DOCUMENT_COUNT
+};
+/** The "_type" of a document that a signer may sign. */
+const char *sev_signer_type(enum sev_signer_document document);
+
+/** What makes a file this repository's: the Director's name a vehicle or a subscriber (but in
+ *  aktualizr's dialect, which has no place for it), those of Images and Regulator name neither. */
+typedef enum sev_signer_repository { SEV_SIGNER_DIRECTOR, SEV_SIGNER_OTHER } sev_signer_repository;
+
+struct sev_signer_key {
+    char name[SEV_SIGNER_NAME_CHARS_MAX + 1];
+    struct sev_privkey *key; /**< whoever fills this in frees it */
+    sev_profile profile;     /**< of its key id and of what it signs: native or aktualizr */
+    sev_signer_repository repository;
+    unsigned documents;  /**< 1u << SEV_SIGNER_TIMESTAMP, ... */
+    int64_t life_max;    /**< seconds from now until what it signs may expire */
+    int64_t per_minute;  /**< signatures; as many at once */
+    uint32_t users[4];   /**< user ids that may ask */
+    unsigned user_count; /**< nobody may where it is 0 */
+    /* by sev_signer_init */
+    char id[SEV_KEY_ID_CHARS];
+    int64_t tokens, refilled_ms; /* sixty-thousandths of a signature, so that nothing is rounded */
+};
+
+struct sev_signer {
+    struct sev_signer_key *keys;
+    size_t count;
+    struct sev_events events;
+};
+
+/** @retval SEV_E_KEY      of a type that signs no metadata
+ *  @retval SEV_E_CONFIG   two keys of one name, or more than SEV_SIGNER_KEYS_MAX */
+SEV_MUST_USE sev_err sev_signer_init(struct sev_signer *signer, int64_t now_ms);
+
+/**
+ * Answer one request. There is always an answer.
+ *
+ * @param user    of the process that asks, from the kernel
+ * @param now     wall clock, for expiries
+ * @param now_ms  monotonic clock, for rates
+ * @param answer  empty, SEV_SIGNER_ANSWER_BYTES_MAX of room
+ */
+void sev_signer_answer(struct sev_signer *signer, uint32_t user, sev_slice request, sev_time now,
+                       int64_t now_ms, sev_buf *answer);
+
+/* ------------------------------------------------------- the asking side */
+
+/** Whoever needs signatures has one of these: a socket to secureev-signer, or in tests the signer
+ *  itself. */
+struct sev_sign {
+    void *self;
+    /** @param out_keyid  SEV_KEY_ID_CHARS; @param sig bytes are appended
+     *  @retval SEV_E_UNREACHABLE  the signer does not answer */
+    sev_err (*sign)(void *self, const char *key, sev_slice body, char *out_keyid, sev_buf *sig);
+};
+
+/** Write a request to sign; canonical `body`. */
+SEV_MUST_USE sev_err sev_signer_request_sign(const char *key, sev_slice body, sev_buf *out);
+/** Read the answer to it. @retval the refusal that it tells; SEV_E_MALFORMED */
+SEV_MUST_USE sev_err sev_signer_read_signature(sev_slice answer, char *out_keyid, sev_buf *sig);
+
+#endif
