@@ -7,6 +7,7 @@
     X(repo)                                                                                        \
     X(tuf)                                                                                         \
     X(uptane)                                                                                      \
+    X(config)                                                                                      \
     X(completion)                                                                                  \
     X(man)                                                                                         \
     X(help)                                                                                        \

@@ -123,7 +123,7 @@ sev_err load(const struct sev_fs *fs, const char *config_path, int64_t now_ms, s
              struct sev_config_note *note)
 {
     struct sev_config config;
-    sev_err e = sev_config_load(fs, config_path, sev_config_table, &config, note);
+    sev_err e = sev_config_load_ours(fs, config_path, &config, note);
     if (e != SEV_OK)
         return e;
     struct loaded *made = calloc(1, sizeof *made);

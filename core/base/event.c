@@ -1,6 +1,8 @@
 /* event - see event.h.  SPDX-License-Identifier: MIT */
 #include "secureev/event.h"
 
+#include "base/literal.h"
+
 static const struct {
     const char *name;
     sev_level level;
@@ -51,10 +53,8 @@ void sev_event_number(struct sev_event *event, const char *name, int64_t number)
 
 static void put_text(sev_buf *out, const char *text)
 {
-    size_t len = 0;
-    while (text[len] != '\0')
-        len++;
-    sev_buf_put(out, text, len);
+    sev_slice all = sev_literal(text);
+    sev_buf_put(out, all.ptr, all.len);
 }
 
 /* Quoted, and nothing in it but printable ASCII: a log is read by terminals, too. */

@@ -47,9 +47,6 @@ struct sev_config_section {
     const struct sev_config_key *keys;
 };
 
-/** What may stand in a configuration file of ours, whichever program reads it. */
-extern const struct sev_config_section sev_config_table[];
-
 /** One section as it stands in a file. */
 struct sev_config_block {
     const struct sev_config_section *section;
@@ -82,6 +79,13 @@ struct sev_config {
 SEV_MUST_USE sev_err sev_config_load(const struct sev_fs *fs, const char *path,
                                      const struct sev_config_section *sections,
                                      struct sev_config *out, struct sev_config_note *note);
+/** What may stand in a configuration file of ours, whichever program reads it. */
+extern const struct sev_config_section sev_config_table[];
+/** As sev_config_load by that table, and by the rules that no table can say: which of director,
+ *  images and regulator may not be together (DESIGN 2). */
+SEV_MUST_USE sev_err sev_config_load_ours(const struct sev_fs *fs, const char *path,
+                                          struct sev_config *out, struct sev_config_note *note);
+
 /** As sev_config_load, of bytes in memory; `name` stands for the file in notes. */
 SEV_MUST_USE sev_err sev_config_parse(const struct sev_fs *fs, const char *name, sev_slice bytes,
                                       const struct sev_config_section *sections,

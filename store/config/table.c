@@ -2,6 +2,9 @@
  * SPDX-License-Identifier: MIT */
 #include "secureev/config.h"
 
+#include <stdio.h>
+#include <string.h>
+
 #define END                                                                                        \
     {                                                                                              \
         NULL, SEV_CONFIG_TEXT, NULL, 0, 0, NULL, NULL                                              \
@@ -13,6 +16,8 @@ static const struct sev_config_key signer[] = {
     {"keystore", SEV_CONFIG_PATH, NULL, 0, 0, NULL, "folder of `secureev key` with the keys"},
     {"passphrase_file", SEV_CONFIG_PATH, NULL, 0, 0, NULL,
      "its first line opens the keys; readable by the signer's user alone"},
+    {"evaluation", SEV_CONFIG_SWITCH, "no", 0, 0, NULL,
+     "keys of more than one repository here: whoever breaks in has them all"},
     {"log", SEV_CONFIG_CHOICE, "text", 0, 0, "text json", "form of the lines on standard error"},
     END,
 };
@@ -40,3 +45,36 @@ const struct sev_config_section sev_config_table[] = {
     {"key", true, "a key of the signer and what it may sign", key},
     {NULL, false, NULL, NULL},
 };
+
+/* One signer with the keys of two repositories would make their agreement worth nothing. */
+static sev_err check_repositories(const struct sev_config *config, const char *path,
+                                  struct sev_config_note *note)
+{
+    const struct sev_config_block *owner = sev_config_next(config, "signer", NULL);
+    const struct sev_config_block *first = sev_config_next(config, "key", NULL), *b = first;
+    if (owner == NULL || sev_config_switch(owner, "evaluation"))
+        return SEV_OK;
+    while (b != NULL && (b = sev_config_next(config, "key", b)) != NULL) {
+        if (strcmp(sev_config_text(b, "repository"), sev_config_text(first, "repository")) == 0)
+            continue;
+        note->line = b->line;
+        snprintf(note->text, sizeof note->text,
+                 "%.80s:%u: keys of two repositories in one signer make their agreement worthless; "
+                 "give each a signer, or say 'evaluation = yes' in [signer]",
+                 path, b->line);
+        return SEV_E_CONFIG;
+    }
+    return SEV_OK;
+}
+
+sev_err sev_config_load_ours(const struct sev_fs *fs, const char *path, struct sev_config *out,
+                             struct sev_config_note *note)
+{
+    sev_err e = sev_config_load(fs, path, sev_config_table, out, note);
+    if (e != SEV_OK)
+        return e;
+    e = check_repositories(out, path, note);
+    if (e != SEV_OK)
+        sev_config_free(fs, out);
+    return e;
+}

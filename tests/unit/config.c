@@ -198,6 +198,35 @@ TEST(config__too_much__refused)
     check_text(note.text, "f.conf: not a text file");
 }
 
+/* A default that its own key refuses would stop every program that relies on it. */
+TEST(config__own_table__defaults_are_values_and_every_key_is_explained)
+{
+    for (const struct sev_config_section *s = sev_config_table; s->name != NULL; s++) {
+        char text[4096];
+        size_t keys = 0,
+               len = (size_t)snprintf(text, sizeof text, s->many ? "[%s x]\n" : "[%s]\n", s->name);
+        for (const struct sev_config_key *k = s->keys; k->name != NULL; k++, keys++) {
+            const char *value = k->fallback;
+            if (value == NULL || *value == '\0')
+                value = k->kind == SEV_CONFIG_PATH      ? "/x"
+                        : k->kind == SEV_CONFIG_ADDRESS ? "127.0.0.1:1"
+                        : k->choices != NULL            ? NULL
+                                                        : "x";
+            int first = k->choices == NULL ? 0 : (int)strcspn(k->choices, " ");
+            len +=
+                (size_t)snprintf(text + len, sizeof text - len, "%s = %.*s\n", k->name,
+                                 value == NULL ? first : 1000, value == NULL ? k->choices : value);
+            CHECK(k->help != NULL && strlen(k->help) > 10);
+        }
+        CHECK(keys != 0 && keys <= SEV_CONFIG_KEYS_MAX);
+        struct sev_fs fs = sev_fs_posix(NULL);
+        sev_err e =
+            sev_config_parse(&fs, "own", sev_slice_of(text, len), sev_config_table, &config, &note);
+        check_text(e == SEV_OK ? "" : note.text, "");
+        done();
+    }
+}
+
 TEST(config__file_that_is_not_there__says_so)
 {
     struct sev_fs fs = sev_fs_posix(NULL);
