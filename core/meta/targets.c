@@ -30,7 +30,7 @@ static sev_err parse_delegations(sev_slice value, struct sev_targets *t)
         return j.err;
     bool has_both = is_object(t->delegation_keys) && is_array(t->delegation_roles);
     /* An ordered list, never a map. REQ-MET-17 */
-    return has_both || value.len == 2 ? SEV_OK : SEV_E_MALFORMED;
+    return SEV_REFUSE_IF(!has_both && value.len != 2) ? SEV_E_MALFORMED : SEV_OK;
 }
 
 sev_err sev_targets_parse(const struct sev_doc *doc, struct sev_targets *out)
