@@ -1,0 +1,182 @@
+/* store - what a server remembers: a narrow interface of the domain's own operations. Providers:
+ * store/sqlite; later store/postgres and, for the simulator, store/ram. One suite tests them all.
+ * DESIGN 9. SPDX-License-Identifier: MIT */
+#ifndef SECUREEV_STORE_H
+#define SECUREEV_STORE_H
+
+#include "secureev/arena.h"
+#include "secureev/err.h"
+#include "secureev/key.h"
+#include "secureev/text.h"
+
+/* Each operation is one transaction: all of it happens, durably, before it returns, or nothing.
+ * What must not be lost or taken twice is claimed by expected values: SEV_E_CONFLICT says that
+ * somebody was faster; read again. Operations may be called from any thread and may wait for the
+ * disk. What is read lies in the caller's arena.
+ *
+ * Common results: SEV_E_NOT_FOUND, SEV_E_EXISTS, SEV_E_CONFLICT, SEV_E_MEMORY (arena too small),
+ * SEV_E_STORE (the database does not work; SEV_E_BUSY: not now). Outputs are untouched unless
+ * SEV_OK. */
+
+/* --------------------------------------------------------------- inventory */
+
+struct sev_vehicle {
+    sev_slice id;    /**< DID, or the certificate's CN in aktualizr's profile */
+    sev_slice vin;   /**< optional */
+    sev_slice model; /**< optional */
+    sev_profile profile;
+    sev_slice primary; /**< serial of its Primary; empty before it registered */
+    /* written by status_accept and files_put alone */
+    int64_t status_counter; /**< of the last accepted status or manifest */
+    int64_t status_version; /**< moves only when the bundle changes */
+    bool has_base;
+    uint8_t base[SEV_SHA256_BYTES]; /**< acknowledged */
+    sev_time seen;                  /**< last accepted status; 0 = never */
+};
+
+struct sev_installed {
+    sev_slice name; /**< empty: never reported */
+    int64_t length;
+    uint8_t sha256[SEV_SHA256_BYTES];
+    int64_t release_counter;
+};
+
+struct sev_ecu {
+    sev_slice vehicle, serial, hardware_id;
+    struct sev_pubkey key;
+    /* written by status_accept alone */
+    int64_t report_counter;
+    uint8_t report_sha256[SEV_SHA256_BYTES]; /**< of the signed message of the last report */
+    struct sev_installed installed;
+    int64_t boot_count;
+    uint32_t attacks; /**< of the last report, as sev_attacks_parse */
+    sev_slice report; /**< the last one, byte for byte; empty before the first */
+};
+#define SEV_STORE_ECUS_MAX SEV_ECUS_MAX
+
+/** Why something was decided, for the row that explains it. */
+struct sev_decision {
+    sev_time time;
+    sev_slice actor;  /**< operator, vehicle, or "director" */
+    sev_slice what;   /**< stable word: "register", "assign", "status", ... */
+    sev_slice reason; /**< canonical JSON object */
+};
+
+/** What was accepted of one ECU in a status. */
+struct sev_ecu_news {
+    sev_slice serial;
+    int64_t expected_counter, counter;
+    uint8_t sha256[SEV_SHA256_BYTES];
+    struct sev_installed installed;
+    int64_t boot_count;
+    uint32_t attacks;
+    sev_slice report;
+};
+struct sev_status_news {
+    sev_slice vehicle;
+    int64_t expected_counter, counter;
+    bool has_base;
+    uint8_t base[SEV_SHA256_BYTES];
+    sev_time seen;
+    const struct sev_ecu_news *ecus;
+    uint32_t ecu_count;
+    const struct sev_decision *decision;
+};
+
+/* -------------------------------------------------- assignments and files */
+
+/** What a vehicle is to have: the members of "targets" and the bundle block of its Director file,
+ *  in canonical form, as an operator or a campaign decided. */
+struct sev_assignment {
+    sev_slice vehicle;
+    int64_t version; /**< bundle version; rises by one with each change, 0 = nothing assigned */
+    sev_slice bundle_id;
+    sev_slice correlation_id;
+    sev_slice targets; /**< canonical object: name -> target */
+    sev_slice groups;  /**< canonical array; may be empty */
+};
+
+enum sev_store_role { SEV_STORE_TARGETS, SEV_STORE_SNAPSHOT, SEV_STORE_TIMESTAMP, SEV_STORE_ROLES };
+struct sev_stored_file {
+    int64_t version; /**< 0: none */
+    sev_time expires;
+    int64_t bundle_version; /**< of the assignment that it was made for */
+    sev_slice bytes;
+};
+/** The files that a vehicle's Director last issued; served are these bytes and no others. */
+struct sev_issued {
+    struct sev_stored_file files[SEV_STORE_ROLES];
+};
+
+/* --------------------------------------------------------------- interface */
+
+/** Called for each row; false ends the walk. */
+typedef bool sev_vehicle_visit(void *context, const struct sev_vehicle *vehicle);
+typedef bool sev_decision_visit(void *context, const struct sev_decision *decision);
+
+struct sev_store {
+    void *self;
+    /** @retval SEV_E_EXISTS */
+    sev_err (*vehicle_add)(void *self, const struct sev_vehicle *vehicle,
+                           const struct sev_decision *decision);
+    sev_err (*vehicle_get)(void *self, sev_slice id, struct sev_arena *arena,
+                           struct sev_vehicle *out);
+    /** In order of ids, after `after` (empty: from the first), at most `count_max`. */
+    sev_err (*vehicle_list)(void *self, sev_slice after, uint32_t count_max,
+                            struct sev_arena *arena, sev_vehicle_visit *visit, void *context);
+    /**
+     * Register the ECUs of a vehicle and say which is its Primary. The same set again is fine
+     * (SEV_OK, nothing written).
+     *
+     * @retval SEV_E_EXISTS  an ECU is registered with another key or hardware id, or the set
+     *                       differs: an operator has to decide (ecus_replace)
+     */
+    sev_err (*ecus_register)(void *self, sev_slice vehicle, sev_slice primary,
+                             const struct sev_ecu *ecus, uint32_t count,
+                             const struct sev_decision *decision);
+    /** As ecus_register, by an operator: what was there gives way; counters of ECUs whose key is
+     *  the same stay. */
+    sev_err (*ecus_replace)(void *self, sev_slice vehicle, sev_slice primary,
+                            const struct sev_ecu *ecus, uint32_t count,
+                            const struct sev_decision *decision);
+    /** In order of serials. @param out room for SEV_STORE_ECUS_MAX */
+    sev_err (*ecus_get)(void *self, sev_slice vehicle, struct sev_arena *arena, struct sev_ecu *out,
+                        uint32_t *out_count);
+
+    /** A status and the reports in it, at once. @retval SEV_E_CONFLICT  a counter is not as
+     *  expected: it was accepted before, or another one meanwhile */
+    sev_err (*status_accept)(void *self, const struct sev_status_news *news);
+
+    /** @param assignment  its version is one more than the stored one, else SEV_E_CONFLICT */
+    sev_err (*assign)(void *self, const struct sev_assignment *assignment,
+                      const struct sev_decision *decision);
+    /** Version 0 and empty texts when nothing was ever assigned. */
+    sev_err (*assignment_get)(void *self, sev_slice vehicle, struct sev_arena *arena,
+                              struct sev_assignment *out);
+
+    /**
+     * Claim versions and keep the signed bytes in one step, before anybody is served them.
+     *
+     * @param expected        versions that were read; where one is not as expected: SEV_E_CONFLICT
+     * @param files           those with version 0 stay as they are
+     * @param status_version  becomes the vehicle's; never lower than before (SEV_E_CONFLICT)
+     */
+    sev_err (*files_put)(void *self, sev_slice vehicle, const int64_t expected[SEV_STORE_ROLES],
+                         const struct sev_issued *files, int64_t status_version,
+                         const struct sev_decision *decision);
+    sev_err (*files_get)(void *self, sev_slice vehicle, struct sev_arena *arena,
+                         struct sev_issued *out);
+
+    /** Newest first. */
+    sev_err (*decisions)(void *self, sev_slice vehicle, uint32_t count_max, struct sev_arena *arena,
+                         sev_decision_visit *visit, void *context);
+};
+
+/** SQLite in WAL mode with one writer and group commit. Close it with sev_store_sqlite_close.
+ *  @param path  of the database file; made where absent
+ *  @retval SEV_E_CONFIG  made by a newer version of this program, or not ours
+ *  @retval SEV_E_STORE, SEV_E_IO */
+SEV_MUST_USE sev_err sev_store_sqlite_open(const char *path, struct sev_store *out);
+void sev_store_sqlite_close(struct sev_store *store);
+
+#endif
