@@ -2,7 +2,19 @@
  * SPDX-License-Identifier: MIT */
 #include "internal.h"
 
+#define FILE_NAME_BYTES_MAX 255 /* of every file system that we know */
+
 /* ------------------------------------------------------------------- checks */
+
+/* Every part a file name, the last one with a digest before it. REQ-REP-07 */
+static bool fits_a_file_system(const char *name)
+{
+    size_t n = strcspn(name, "/");
+    for (; name[n] != '\0'; name += n + 1, n = strcspn(name, "/"))
+        if (n > FILE_NAME_BYTES_MAX)
+            return false;
+    return n <= FILE_NAME_BYTES_MAX - 2 * SEV_SHA512_BYTES - 1;
+}
 
 sev_err sev_repo_check_name(struct sev_repository *r, const char *name)
 {
@@ -11,6 +23,9 @@ sev_err sev_repo_check_name(struct sev_repository *r, const char *name)
     if (n > SEV_NAME_BYTES_MAX || !plain || !sev_name_is_clean(sev_repo_slice(name)))
         return sev_repo_fail(r->note, SEV_E_BAD_NAME, "an image cannot be called %.300s",
                              plain ? name : "so: printable ASCII without \" and \\");
+    if (!fits_a_file_system(name))
+        return sev_repo_fail(r->note, SEV_E_BAD_NAME,
+                             "a part of the name is too long for a file: %.300s", name);
     return SEV_OK;
 }
 

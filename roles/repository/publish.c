@@ -131,22 +131,27 @@ static sev_err bring_out(struct sev_repository *r, struct sev_repo_doc *d)
     return e;
 }
 
+static sev_err bring_out_images(struct sev_repository *r)
+{
+    sev_err e = SEV_OK;
+    for (uint32_t i = 0; e == SEV_OK && i < r->doc_count; i++) {
+        struct sev_repo_doc *d = r->docs[i];
+        int place = place_of(d, true);
+        sev_slice bytes;
+        if (!(d->staged.chosen || d->staged.releasing) || (place != 1 && place != 2) ||
+            r->kind != SEV_REPOSITORY_IMAGES)
+            continue;
+        e = sev_repo_staged_bytes(r, d, &bytes);
+        if (e == SEV_OK)
+            e = sev_repo_publish_images(r, d->profile, bytes);
+    }
+    return e;
+}
+
 static sev_err bring_out_profile(struct sev_repository *r, int profile)
 {
     bool root_first = true;
     sev_err e = must_come_first(r, profile, &root_first);
-    for (uint32_t i = 0; e == SEV_OK && i < r->doc_count; i++) {
-        struct sev_repo_doc *d = r->docs[i];
-        int place = place_of(d, root_first);
-        sev_slice bytes;
-        bool lists_images = d->staged.releasing && d->profile == profile &&
-                            (place == 1 || place == 2) && r->kind == SEV_REPOSITORY_IMAGES;
-        if (!lists_images)
-            continue;
-        e = sev_repo_staged_bytes(r, d, &bytes);
-        if (e == SEV_OK)
-            e = sev_repo_publish_images(r, profile, bytes);
-    }
     for (int place = 0; e == SEV_OK && place <= 5; place++)
         for (uint32_t i = 0; e == SEV_OK && i < r->doc_count; i++) {
             struct sev_repo_doc *d = r->docs[i];
@@ -204,6 +209,7 @@ static sev_err finish(struct sev_repository *r, bool *out_any)
         *out_any = *out_any || r->docs[i]->staged.releasing;
     if (!*out_any)
         return SEV_OK;
+    e = bring_out_images(r); /* again, should somebody have taken one away */
     for (int p = 0; e == SEV_OK && p < PROFILES; p++) {
         if (!r->profiles[p].on)
             continue;
@@ -294,6 +300,8 @@ sev_err sev_repository_publish(struct sev_repository *r, sev_time now,
     if (e != SEV_OK)
         return e;
     e = sev_repo_judge(&p, &count);
+    if (e == SEV_OK && count != 0) /* an image that cannot be brought out stops nothing for ever */
+        e = bring_out_images(r);
     if (e != SEV_OK || count == 0) {
         struct sev_repository_note why =
             r->note != NULL ? *r->note : (struct sev_repository_note){""};

@@ -130,6 +130,29 @@ TEST(repository_content__names_that_leave_or_confuse__refused)
     refuse_image(&d, &image, SEV_E_BAD_NAME);
 }
 
+/* The file is called DIGEST.NAME. */
+TEST(repository_content__the_longest_name_of_a_file__published_and_no_longer_one)
+{
+    struct desk d;
+    empty_images(&d);
+    char name[300];
+    struct sev_repository_image image = good_image(&d);
+    memset(name, 'x', sizeof name);
+    memcpy(name + 255, "/y", 3);
+    CHECK_OK(desk_add(&d, name, "some bytes", NULL));
+    name[126] = '\0';
+    CHECK_OK(desk_add(&d, name, "some bytes", NULL));
+    CHECK_OK(desk_ceremony(&d, DESK_EVERYBODY));
+    CHECK_OK(desk_publish(&d, DESK_ONLINE));
+    name[126] = 'x';
+    name[127] = '\0';
+    image.name = name;
+    refuse_image(&d, &image, SEV_E_BAD_NAME);
+    memset(name, 'x', 256);
+    memcpy(name + 256, "/y", 3);
+    refuse_image(&d, &image, SEV_E_BAD_NAME);
+}
+
 TEST(repository_content__an_image_without_what_it_needs__refused)
 {
     static const char *const twice[] = {"hw", "hw"}, *const empty[] = {""};
@@ -198,6 +221,11 @@ TEST(repository_content__bytes_that_change_in_the_pool__never_published)
     CHECK_EQ(system(command), 0);
     CHECK_ERR(desk_publish(&d, DESK_ONLINE), SEV_E_IMAGE_HASH);
     CHECK(!desk_has(&d, "public/timestamp.json"));
+    CHECK(!desk_has(&d, "public/1.root.json"));
+    /* And it is not too late: the right bytes, and all is well. */
+    CHECK_OK(desk_add(&d, "oem/x.img", "first bytes", NULL));
+    CHECK_OK(desk_publish(&d, DESK_ONLINE));
+    CHECK(desk_has(&d, "public/timestamp.json"));
 }
 
 TEST(repository_content__removing__by_name_and_by_role)
