@@ -179,6 +179,31 @@ static sev_err check_same_bytes(struct sev_repository *r, const char *name, int6
     return SEV_OK;
 }
 
+/* aktualizr's vehicles fetch an image by its plain name, so that one is never used again for other
+ * bytes, though it be listed no more: contract 8.3. */
+static sev_err check_plain_name(struct sev_repository *r, const char *name, int64_t length,
+                                const struct sev_hashes *hashes)
+{
+    char path[SEV_FS_PATH_MAX], plain[SEV_FS_PATH_MAX];
+    struct sev_hashes there;
+    struct sev_fs_stat st;
+    int64_t bytes;
+    if (!r->profiles[SEV_PROFILE_AKTUALIZR].on)
+        return SEV_OK;
+    sev_err e = sev_repo_plain_image_name(sev_repo_slice(name), plain);
+    if (e == SEV_OK)
+        e = sev_repo_public_path(r, plain, path);
+    if (e != SEV_OK || sev_file_stat(r->fs, path, &st) != SEV_OK)
+        return e;
+    e = sev_repo_hash_file(r->fs, r->note, path, &bytes, &there);
+    if (e == SEV_OK && (bytes != length || !sev_hashes_eq(&there, hashes)))
+        e = sev_repo_fail(r->note, SEV_E_EXISTS,
+                          "other bytes were published as %.200s, and aktualizr's vehicles fetch by "
+                          "name: give it another one",
+                          name);
+    return e;
+}
+
 static sev_err check_image(struct sev_repository *r, const struct sev_repository_image *i)
 {
     if (r->kind != SEV_REPOSITORY_IMAGES)
@@ -222,6 +247,8 @@ sev_err sev_repository_add_image(struct sev_repository *r, const struct sev_repo
         e = sev_repo_pool_image(r, image->file, &a.length, &a.hashes);
     if (e == SEV_OK)
         e = check_same_bytes(r, image->name, a.length, &a.hashes);
+    if (e == SEV_OK)
+        e = check_plain_name(r, image->name, a.length, &a.hashes);
     return e == SEV_OK ? sev_repo_put_new(r, f, image->name, put_image, &a) : e;
 }
 

@@ -180,7 +180,7 @@ sev_err sev_repo_image_name(sev_slice image, sev_slice digest, char out[SEV_FS_P
     return SEV_OK;
 }
 
-static sev_err plain_name(sev_slice image, char out[SEV_FS_PATH_MAX])
+sev_err sev_repo_plain_image_name(sev_slice image, char out[SEV_FS_PATH_MAX])
 {
     sev_buf b = sev_buf_of(out, SEV_FS_PATH_MAX - 1);
     sev_buf_put_slice(&b, SEV_LIT("aktualizr/targets/"));
@@ -274,7 +274,7 @@ static sev_err publish_image(struct sev_repository *r, int profile, sev_slice im
 {
     char name[SEV_FS_PATH_MAX];
     if (profile == SEV_PROFILE_AKTUALIZR) {
-        sev_err e = plain_name(image, name);
+        sev_err e = sev_repo_plain_image_name(image, name);
         return e == SEV_OK ? publish_under(r, image, t, name) : e;
     }
     for (int i = 0; i < 2; i++) {

@@ -353,6 +353,8 @@ sev_err sev_repo_hash_file(const struct sev_fs *fs, struct sev_repository_note *
 sev_err sev_repo_publish_images(struct sev_repository *r, int profile, sev_slice document);
 sev_err sev_repo_empty_pool(struct sev_repository *r);
 void sev_repo_put_hashes(sev_json_writer *w, const struct sev_hashes *h);
+/** "aktualizr/targets/NAME" */
+sev_err sev_repo_plain_image_name(sev_slice image, char out[SEV_FS_PATH_MAX]);
 /** "targets/DIR/HASH.FILE" */
 sev_err sev_repo_image_name(sev_slice image, sev_slice digest, char out[SEV_FS_PATH_MAX]);
 
