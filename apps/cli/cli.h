@@ -157,6 +157,10 @@ SEV_MUST_USE int cli_print_json(struct cli *c, cli_emit *emit, const void *conte
 /** As cli_print_json, into `out` without the line feed. */
 SEV_MUST_USE sev_err cli_json_text(cli_emit *emit, const void *context, struct cli_text *out);
 
+/** A string that came from outside, such as a path: what is not UTF-8 becomes \\xNN. */
+void cli_json_text_of(sev_json_writer *w, sev_slice text);
+void cli_json_member(sev_json_writer *w, const char *name, const char *text);
+
 /** At once to standard error, with "secureev: " before it; not with --json. For what a person
  *  should know while or although all goes well. */
 void cli_note(struct cli *c, const char *format, ...) CLI_PRINTF(2, 3);

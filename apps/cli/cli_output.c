@@ -235,6 +235,25 @@ void cli_note(struct cli *c, const char *format, ...)
     cli_text_free(&safe);
 }
 
+void cli_json_text_of(sev_json_writer *w, sev_slice text)
+{
+    struct cli_text safe = {0};
+    uint32_t c = 0;
+    size_t n = 1;
+    for (size_t at = 0; n != 0 && at < text.len; at += n)
+        n = code_point(sev_slice_sub(text, at, text.len), &c);
+    if (n == 0)
+        cli_text_put_safe(&safe, text);
+    sev_json_w_string(w, n == 0 ? sev_slice_of(safe.ptr, safe.len) : text);
+    cli_text_free(&safe);
+}
+
+void cli_json_member(sev_json_writer *w, const char *name, const char *text)
+{
+    sev_json_w_name(w, sev_slice_of(name, strlen(name)));
+    cli_json_text_of(w, sev_slice_of(text, strlen(text)));
+}
+
 /* ---------------------------------------------------------------- errors */
 
 static void string_or_null(sev_json_writer *w, const char *name, const char *value)

@@ -39,7 +39,7 @@ static void emit_key(sev_json_writer *w, const void *context)
         sev_json_w_raw(w, s->object);
     }
     if (s->keystore != NULL)
-        sev_json_w_string_member(w, "keystore", text(s->keystore));
+        cli_json_member(w, "keystore", s->keystore);
     if (e->damage == SEV_OK)
         sev_json_w_string_member(w, "name", text(e->name));
     if (s->pem.len != 0)

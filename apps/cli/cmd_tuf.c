@@ -407,7 +407,7 @@ static void emit_paths(sev_json_writer *j, const void *context)
     const struct cli_text *paths = context; /* each with its NUL */
     sev_json_w_array(j);
     for (size_t i = 0; i < paths->len; i += strlen(paths->ptr + i) + 1)
-        sev_json_w_string(j, sev_slice_of(paths->ptr + i, strlen(paths->ptr + i)));
+        cli_json_text_of(j, sev_slice_of(paths->ptr + i, strlen(paths->ptr + i)));
     sev_json_w_array_end(j);
 }
 

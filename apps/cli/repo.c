@@ -65,7 +65,7 @@ void repo_close(struct repo *repo)
 static void emit_done(sev_json_writer *w, const void *line)
 {
     sev_json_w_object(w);
-    sev_json_w_string_member(w, "done", sev_slice_of(line, strlen(line)));
+    cli_json_member(w, "done", line);
     sev_json_w_object_end(w);
 }
 
@@ -108,7 +108,7 @@ int repo_public_folder(struct cli *c, sev_profile profile, char out[SEV_FS_PATH_
 
 void repo_put_text(sev_json_writer *w, const char *name, const char *value)
 {
-    sev_json_w_string_member(w, name, sev_slice_of(value, strlen(value)));
+    cli_json_member(w, name, value);
 }
 
 /* --------------------------------------------------------------------- keys */
