@@ -1,6 +1,7 @@
 /* cmd_tuf - a plain TUF client: the command line that client test suites drive. What is trusted
  * lies in one folder, every call is a process of its own.
  * SPDX-License-Identifier: MIT */
+#define _XOPEN_SOURCE 700 /* realpath */
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -430,12 +431,26 @@ static int download_all(struct client *t, struct artifact *a, struct cli_text *p
     return cli_json(t->cli) ? cli_print_json(t->cli, emit_paths, paths) : 0;
 }
 
+/* An artifact called root.json must not become the trusted root. */
+static int check_apart(struct cli *cli)
+{
+    char *files = realpath(cli_opt(cli, "target-dir"), NULL);
+    char *metadata = realpath(cli_opt(cli, "metadata-dir"), NULL);
+    bool same = files != NULL && metadata != NULL && strcmp(files, metadata) == 0;
+    free(files);
+    free(metadata);
+    return same ? cli_usage(cli, "--target-dir and --metadata-dir are the same folder") : 0;
+}
+
 static int run_download(struct cli *cli)
 {
     struct client t;
     struct cli_text paths = {0};
+    int code = check_apart(cli);
+    if (code != 0)
+        return code;
     struct artifact *a = calloc(1, sizeof *a);
-    int code = open_client(&t, cli);
+    code = open_client(&t, cli);
     if (code == 0 && a == NULL)
         code = cli_fail(cli, SEV_E_MEMORY, NULL, "starting");
     if (code == 0)

@@ -1,5 +1,6 @@
 # Contract section 3 and rule 14: artifacts, their verification and their cache.
 # SPDX-License-Identifier: MIT
+import contextlib
 import os
 import time
 
@@ -45,6 +46,16 @@ class Download(ArtifactCase):
         self.init()
         self.download(path, asked=["+", self.artifact(path)], have=[b"content of it"])
         self.download(path, asked=NOTHING_NEW, have=[b"content of it"])
+
+    def test_artifact_in_the_folder_of_metadata__trusted_root_stays(self):
+        self.serve(**{"root.json": b"not the root"})
+        before = self.client.metadata()["root.json"]
+        target_dir = self.client.target_dir
+        self.client.target_dir = self.client.metadata_dir + "/."
+        with contextlib.suppress(AssertionError):  # this folder holds no artifacts: said below
+            self.download("root.json", status=None)
+        self.client.target_dir = target_dir
+        self.assertEqual(self.client.metadata()["root.json"], before)
 
     @cases(["../outside", "../../outside", "/outside", "a/../../outside", "..", ".", "a/..",
             "a//b", "a/./b", "", "a/", "C:\\outside", "..\\outside"])

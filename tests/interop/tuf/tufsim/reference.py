@@ -466,6 +466,9 @@ def _main(args, now):
             replace(os.path.join(one("--metadata-dir"), "root.json"), file.read())
         return
     need(verb in ("refresh", "download") and not rest, "usage")
+    apart = verb == "refresh" or not rule("folders-apart") or \
+        os.path.realpath(one("--target-dir")) != os.path.realpath(one("--metadata-dir"))
+    need(apart, "one folder for metadata and artifacts")
     client = Client(one("--metadata-dir"), one("--metadata-url"), now)
     if verb == "refresh":
         client.refresh()
