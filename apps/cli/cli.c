@@ -3,6 +3,8 @@
 #define _POSIX_C_SOURCE 200809L
 #include "cli_run.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
 
@@ -508,6 +510,7 @@ static void handle_signals(void)
 {
     static const int deadly[] = {SIGINT, SIGTERM, SIGHUP};
     (void)signal(SIGPIPE, SIG_IGN);
+    (void)signal(SIGXFSZ, SIG_IGN); /* a file beyond ulimit -f is an error like a full disk */
     for (size_t i = 0; i < sizeof deadly / sizeof deadly[0]; i++) {
         struct sigaction old, action = {.sa_handler = on_signal};
         (void)sigemptyset(&action.sa_mask);
@@ -515,6 +518,15 @@ static void handle_signals(void)
         if (sigaction(deadly[i], NULL, &old) == 0 && old.sa_handler != SIG_IGN)
             (void)sigaction(deadly[i], &action, NULL);
     }
+}
+
+/* A standard descriptor that is closed would be given to the next file opened, a key for instance,
+ * and our answer be written into it. Opened the wrong way round: using it still fails. */
+static void hold_standard_descriptors(void)
+{
+    for (int fd = 0; fd <= 2; fd++)
+        if (fcntl(fd, F_GETFD) == -1 && errno == EBADF)
+            (void)open("/dev/null", fd == 0 ? O_WRONLY : O_RDONLY);
 }
 
 static void emit_text(sev_json_writer *w, const void *context)
@@ -563,6 +575,7 @@ static int run(struct cli *c, int argc, char **argv)
 int cli_main(int argc, char **argv, const struct cli_command *const *commands, int out_fd,
              int err_fd)
 {
+    hold_standard_descriptors();
     size_t words = argc > 0 ? (size_t)argc : 1;
     struct cli *c = calloc(1, sizeof *c);
     struct cli_given *given = calloc(words, sizeof *given);

@@ -506,7 +506,10 @@ static int run(struct cli *cli)
     struct sev_dir_lock lock = {0};
     e = sev_dir_lock(y->fs, y->state, LOCK_MS, &lock);
     if (e != SEV_OK)
-        exit_code = cli_fail_fs(cli, e, "--state is the folder that holds director/root.json");
+        exit_code =
+            cli_fail_fs(cli, e,
+                        e == SEV_E_BUSY ? "a cycle runs on this --state: wait for its end"
+                                        : "--state is the folder that holds director/root.json");
     else
         exit_code = run_prepared(y, mode_of(cli_opt(cli, "mode")), now);
     sev_dir_unlock(&lock);

@@ -205,6 +205,27 @@ class Options(Case):
         argv = ["sh", "-c", 'exec "$@" >/dev/full', "sh"] + line
         self.accepted(world, result=world.cycle(argv=argv, out=out))
 
+    def test_no_descriptor_open(self):
+        """A closed standard descriptor is not given to a file of the state."""
+        world = self.offered()
+        out = os.path.join(world.directory, "deaf")
+        os.mkdir(out)
+        argv = ["sh", "-c", 'exec "$@" <&- >&- 2>&-', "sh"] + world.command(out=out)
+        self.accepted(world, result=world.cycle(argv=argv, out=out))
+        lock = os.path.join(world.state, ".secureev.lock")
+        self.assertEqual(os.path.getsize(lock), 0, "our words are in no file")
+        self.accepted(world)
+
+    def test_files_are_limited(self):
+        """An image beyond `ulimit -f`: exit 1 like a full disk, and no death by a signal."""
+        world = self.offered()
+        line = world.command(out=os.path.join(world.directory, "limited"))
+        os.mkdir(os.path.join(world.directory, "limited"))
+        argv = ["sh", "-c", 'ulimit -f 1; exec "$@"', "sh"] + line
+        out = os.path.join(world.directory, "limited")
+        self.retried(world, result=world.cycle(argv=argv, out=out))
+        self.accepted(world)
+
     def test_without_now_the_system_clock(self):
         """The documents expire in 2031 and the clock of this machine is not there yet."""
         world = self.blank()
