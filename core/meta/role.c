@@ -32,6 +32,17 @@ static sev_err check_id(sev_slice object, sev_json_str id)
     return SEV_OK;
 }
 
+/* Unescaped: another spelling of the file is no rotation. */
+static sev_err hash_id(sev_json_str id, uint8_t out[SEV_SHA256_BYTES])
+{
+    uint8_t room[SEV_NAME_BYTES_MAX];
+    sev_buf text = sev_buf_of(room, sizeof room);
+    if (sev_json_str_copy(id, &text) != SEV_OK)
+        return SEV_E_KEY; /* nobody's id is that long */
+    sev_sha256(sev_buf_slice(&text), out);
+    return SEV_OK;
+}
+
 /* The identity of a key for counting: its material, or its id where we cannot read it. `with_id`:
  * the id is checked, too. */
 static sev_err identity(sev_slice object, sev_json_str id, sev_profile profile, bool with_id,
@@ -41,10 +52,8 @@ static sev_err identity(sev_slice object, sev_json_str id, sev_profile profile, 
     sev_err e = sev_key_parse(object, profile, &key);
     if (e != SEV_OK)
         return e;
-    if (key.type == SEV_KEY_UNKNOWN) {
-        sev_sha256(id.raw, out);
-        return SEV_OK;
-    }
+    if (key.type == SEV_KEY_UNKNOWN)
+        return hash_id(id, out);
     sev_pubkey_fingerprint(&key, out);
     return with_id ? check_id(object, id) : SEV_OK;
 }
