@@ -31,6 +31,12 @@ static sev_err check_one(struct publishing *p, struct sev_repo_doc *d)
         return sev_repo_fail(p->r->note, SEV_E_TOO_LONG,
                              "the file of role %.128s has %zu bytes: no client reads it", d->role,
                              bytes.len);
+    bool names_none = p->r->kind == SEV_REPOSITORY_DIRECTOR && p->r->vehicle == NULL &&
+                      d->profile == SEV_PROFILE_NATIVE && strcmp(d->role, "root") != 0;
+    if (names_none) /* DESIGN 3.4: checked by every vehicle before anything is stored */
+        return sev_repo_fail(
+            p->r->note, SEV_E_NO_VEHICLE,
+            "made without a vehicle's id (init --vehicle): vehicles refuse its files");
     if (d->staged.expires <= p->now)
         return sev_repo_fail(p->r->note, SEV_E_EXPIRED,
                              "%s %.128s version %lld expired before it was published: stage again",

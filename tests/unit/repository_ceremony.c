@@ -523,6 +523,18 @@ static sev_err refresh(struct desk *d, unsigned long keys)
     return e;
 }
 
+TEST(repository_ceremony__director_of_no_vehicle__not_published)
+{
+    struct desk_plan p = good_plan(SEV_REPOSITORY_DIRECTOR);
+    struct desk d;
+    p.plan.vehicle = NULL;
+    desk_new(&d);
+    CHECK_OK(desk_init(&d, &p));
+    CHECK_OK(desk_ceremony(&d, DESK_EVERYBODY));
+    CHECK_ERR(desk_publish(&d, DESK_EVERYBODY), SEV_E_NO_VEHICLE);
+    CHECK(!desk_has(&d, "public/1.root.json"));
+}
+
 TEST(repository_ceremony__refresh__at_half_life_and_only_what_is_signed_online)
 {
     struct desk d;
