@@ -81,7 +81,7 @@ int repo_run_init(struct cli *c)
                                            .role_count = roles.count};
         sev_err e = sev_repository_init(cli_fs(c), cli_opt(c, "repo"), &plan, now, &note);
         if (e != SEV_OK)
-            code = cli_fail(c, e, NULL, "%s", note.text[0] != '\0' ? note.text : "not made");
+            code = repo_fail_note(c, e, &note);
         else
             code = say_made(c);
     }
@@ -207,7 +207,7 @@ static int json_file(struct cli *c, const char *option, struct sev_bytes *out)
     if (path == NULL)
         return 0;
     sev_err e = sev_file_read(cli_fs(c), path, JSON_FILE_BYTES_MAX, 0, out);
-    return e == SEV_OK ? 0 : cli_fail_fs(c, e, NULL);
+    return e == SEV_OK ? 0 : repo_fail_fs(c, e);
 }
 
 static int assign(struct cli *c, const struct sev_repository_source *from,
@@ -411,7 +411,7 @@ int repo_run_revoke(struct cli *c)
     if (code == 0 && !is_id) {
         sev_err e = sev_key_id(&key, SEV_PROFILE_NATIVE, id);
         if (e != SEV_OK)
-            code = cli_fail(c, e, NULL, "%s", text);
+            code = repo_fail_note(c, e, &(struct sev_repository_note){""});
     }
     if (code == 0)
         code = repo_open(c, SEV_REPOSITORY_WRITE, &repo);

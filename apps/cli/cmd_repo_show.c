@@ -28,7 +28,7 @@ static int open_public(struct cli *c, const char *folder, sev_profile profile,
     sev_err e = sev_public_open(cli_fs(c), folder, profile, &note, out);
     if (e == SEV_E_NOT_FOUND)
         return repo_no_public(c, folder);
-    return e == SEV_OK ? 0 : cli_fail(c, e, NULL, "%s", note.text);
+    return e == SEV_OK ? 0 : repo_fail_note(c, e, &note);
 }
 
 /* --------------------------------------------------------------------- show */
@@ -358,7 +358,7 @@ int repo_run_diff(struct cli *c)
         else
             x.err = sev_public_diff(cli_fs(c), &a, &b, print_change, &x);
         if (code == 0 && x.err != SEV_OK)
-            code = cli_fail(c, x.err, NULL, "comparing");
+            code = cli_fail(c, x.err, "secureev repo lint says more of each", "comparing");
         else if (code == 0 && !cli_json(c) && x.count == 0)
             cli_print(c, "no difference\n");
         sev_public_close(&b);

@@ -129,7 +129,7 @@ static int write_signature(struct cli *c, struct signature *s, sev_slice sig)
     if (e == SEV_OK && !name_signature(c, s))
         e = SEV_E_BAD_NAME;
     if (e != SEV_OK)
-        return cli_fail(c, e, NULL, "%s", s->file);
+        return cli_fail(c, e, "give the file a shorter name", "%s", s->file);
     e = sev_file_replace(cli_fs(c), s->out, sev_buf_slice(&b), 0644);
     if (e != SEV_OK)
         return cli_fail_fs(c, e, "--out names a folder for the signature files");
@@ -161,8 +161,9 @@ static int check_previous(struct cli *c, const struct sev_tbs *tbs)
     uint64_t above = 0;
     int code = cli_opt_integer(c, "above", 0, SEV_JSON_INT_MAX, &above);
     if (code == 0 && tbs->version <= (int64_t)above)
-        code = cli_fail(c, SEV_E_VERSION_ROLLBACK, NULL, "version %lld is not above %llu",
-                        (long long)tbs->version, (unsigned long long)above);
+        code = cli_fail(c, SEV_E_VERSION_ROLLBACK, "ask who staged it why it is not newer",
+                        "version %lld is not above %llu", (long long)tbs->version,
+                        (unsigned long long)above);
     return code;
 }
 
@@ -177,7 +178,7 @@ static int look(struct cli *c, const char *file, struct to_sign *out)
 {
     sev_err e = sev_file_read(cli_fs(c), file, SEV_TARGETS_BYTES_MAX, 0, &out->bytes);
     if (e != SEV_OK)
-        return cli_fail_fs(c, e, NULL);
+        return repo_fail_fs(c, e);
     int code = show(c, file, sev_bytes_slice(&out->bytes), &out->tbs);
     return code == 0 ? check_previous(c, &out->tbs) : code;
 }
@@ -190,7 +191,7 @@ static int sign_one(struct cli *c, const char *file, const struct to_sign *what,
     sev_buf sig = sev_buf_of(raw, sizeof raw);
     sev_err e = sev_privkey_sign(key, sev_bytes_slice(&what->bytes), &sig);
     if (e != SEV_OK)
-        return cli_fail(c, e, NULL, "%s", file);
+        return cli_fail(c, e, "is it the right key? secureev key list", "%s", file);
     memcpy(s.keyid, keyid, SEV_KEY_ID_CHARS);
     return write_signature(c, &s, sev_buf_slice(&sig));
 }
@@ -239,7 +240,7 @@ static int assemble(struct cli *c, struct sev_bytes *files, sev_slice *slices, s
         sev_err e =
             sev_file_read(cli_fs(c), cli_arg(c, i), SEV_SIGNATURE_FILE_BYTES_MAX, 0, &files[i]);
         if (e != SEV_OK)
-            return cli_fail_fs(c, e, NULL);
+            return repo_fail_fs(c, e);
         slices[i] = sev_bytes_slice(&files[i]);
     }
     int code = repo_open(c, SEV_REPOSITORY_WRITE, &repo);
@@ -313,14 +314,12 @@ static sev_err sign_online(void *context, const char *keyid, sev_slice message, 
                                   : SEV_E_NOT_FOUND;
 }
 
-static int publish(struct cli *c, enum sev_repository_publish_how how, struct repo *repo)
+static int publish(struct cli *c, enum sev_repository_publish_how how, sev_time now,
+                   struct repo *repo)
 {
     struct sev_repository_signer signer;
     struct online *o = NULL;
-    sev_time now;
-    int code = cli_opt_time(c, "now", &now);
-    if (code != 0)
-        return code;
+    int code = 0;
     if (cli_opt(c, "keystore") != NULL) { /* asked for: no other key is ever touched */
         o = calloc(1, sizeof *o);
         if (o == NULL)
@@ -376,10 +375,11 @@ static int report_published(struct repo *repo)
 int repo_run_publish(struct cli *c)
 {
     struct repo repo;
-    int code = repo_open(c, SEV_REPOSITORY_WRITE, &repo);
+    sev_time now;
+    int code = repo_open_at(c, &repo, &now);
     if (code != 0)
         return code;
-    code = publish(c, cli_flag(c, "partial") ? SEV_PUBLISH_READY : SEV_PUBLISH_ALL, &repo);
+    code = publish(c, cli_flag(c, "partial") ? SEV_PUBLISH_READY : SEV_PUBLISH_ALL, now, &repo);
     if (code == 0)
         code = report_published(&repo);
     repo_close(&repo);
@@ -393,7 +393,7 @@ int repo_run_refresh(struct cli *c)
     int code = repo_open_at(c, &repo, &now);
     if (code != 0)
         return code;
-    code = publish(c, SEV_PUBLISH_REFRESH, &repo);
+    code = publish(c, SEV_PUBLISH_REFRESH, now, &repo);
     if (code == 0) { /* what people sign */
         sev_err e = sev_repository_stage(repo.r, now, true);
         code = e == SEV_OK ? report_staged(&repo) : repo_fail(&repo, e);

@@ -7,26 +7,62 @@
 #include <string.h>
 
 #define KEY_FILE_BYTES_MAX 16384u
+#define CLOCK_SLACK 3600 /* between machines that work on one repository */
 
-/* What to do next, where the error alone does not say it. */
+/* What to do next. Nothing was changed, or else the next run goes on: that needs no saying. */
 static const char *next_step(sev_err e)
 {
-    switch (e) {
-    case SEV_E_NOT_FOUND:
-        return NULL;
-    case SEV_E_SIGNATURE:
-        return "collect more signatures: repo sign on each key holder's machine, then assemble";
-    case SEV_E_CONFLICT:
-        return "secureev repo publish finishes what was interrupted";
-    default:
-        return NULL;
-    }
+    static const struct {
+        sev_err err;
+        const char *step;
+    } steps[] = {
+        {SEV_E_AMBIGUOUS, "name one of them: --role"},
+        {SEV_E_BAD_NAME, "choose another name"},
+        {SEV_E_BUSY, "wait until it is done, then do this again"},
+        {SEV_E_CONFIG, "is --repo the right one? What this command takes, says --help"},
+        {SEV_E_CONFLICT, "secureev repo publish finishes what was interrupted"},
+        {SEV_E_DELEGATION, "who is trusted with what, says: secureev repo show"},
+        {SEV_E_EQUIVOCATION,
+         "somebody else wrote there: find out who, move it away, do this again"},
+        {SEV_E_EXISTS, "remove that first, or choose another name"},
+        {SEV_E_EXPIRED, "secureev repo stage makes it anew, to be signed and published"},
+        {SEV_E_IMAGE_HASH, "secureev repo add, with the right bytes, puts it in order"},
+        {SEV_E_IO, "make room there, or mend disk or permissions, then do this again"},
+        {SEV_E_KEY, "keys and their ids: secureev key list; whose they are: secureev repo show"},
+        {SEV_E_MALFORMED, "secureev repo sign makes signature files; give no others"},
+        {SEV_E_MEMORY, "do this again on a machine with more memory"},
+        {SEV_E_META_MISMATCH, "sign what is staged now: that is another version"},
+        {SEV_E_NOT_FOUND, "is it spelt right? What is public, says: secureev repo show"},
+        {SEV_E_ROLE_MISSING, "have that role's file signed, too: stage, sign, assemble"},
+        {SEV_E_SIGNATURE,
+         "let their holders sign: repo sign, then assemble; of online keys: --keystore"},
+        {SEV_E_STORE, "restore the folder from its backup: signatures cannot be made up"},
+        {SEV_E_THRESHOLD, "keys are given as N:KEY,KEY,... where N of them must sign"},
+        {SEV_E_TOO_LONG, "split it: delegate some of its images to a role of their own"},
+        {SEV_E_UNSAFE_FILE, "give a regular file, not a folder, device or link"},
+    };
+    for (size_t i = 0; i < sizeof steps / sizeof steps[0]; i++)
+        if (steps[i].err == e)
+            return steps[i].step;
+    return "what clients make of what is public, says: secureev repo lint";
+}
+
+int repo_fail_note(struct cli *c, sev_err e, const struct sev_repository_note *note)
+{
+    const char *text = note->text[0] != '\0' ? note->text : sev_err_sentence(e);
+    const char *end = strchr(text, '\n');
+    return cli_fail(c, e, end != NULL ? end + 1 : next_step(e), "%.*s",
+                    (int)(end != NULL ? (size_t)(end - text) : strlen(text)), text);
 }
 
 int repo_fail(struct repo *repo, sev_err e)
 {
-    const char *text = repo->note.text[0] != '\0' ? repo->note.text : sev_err_sentence(e);
-    return cli_fail(repo->cli, e, next_step(e), "%s", text);
+    return repo_fail_note(repo->cli, e, &repo->note);
+}
+
+int repo_fail_fs(struct cli *c, sev_err e)
+{
+    return cli_fail_fs(c, e, next_step(e));
 }
 
 int repo_no_public(struct cli *c, const char *path)
@@ -50,10 +86,34 @@ int repo_open(struct cli *c, unsigned how, struct repo *out)
     return e == SEV_OK ? 0 : repo_fail(out, e);
 }
 
+/* What is signed by a clock that was set back is refused by everybody, at once or too soon. */
+static int check_clock(struct repo *repo, sev_time now)
+{
+    struct cli *c = repo->cli;
+    sev_time latest = sev_repository_latest(repo->r);
+    uint8_t text[2][32];
+    sev_buf said[2] = {sev_buf_of(text[0], 31), sev_buf_of(text[1], 31)};
+    if (cli_opt(c, "now") != NULL || now + CLOCK_SLACK >= latest)
+        return 0;
+    sev_time_format(now, &said[0]);
+    sev_time_format(latest, &said[1]);
+    return cli_fail(c, SEV_E_CONFIG, "set the clock; where the other time was wrong, give --now",
+                    "the clock says %.*s, and something was staged or published at %.*s",
+                    (int)said[0].len, (const char *)text[0], (int)said[1].len,
+                    (const char *)text[1]);
+}
+
 int repo_open_at(struct cli *c, struct repo *out, sev_time *out_now)
 {
     int code = cli_opt_time(c, "now", out_now);
-    return code == 0 ? repo_open(c, SEV_REPOSITORY_WRITE, out) : code;
+    if (code == 0)
+        code = repo_open(c, SEV_REPOSITORY_WRITE, out);
+    if (code != 0)
+        return code;
+    code = check_clock(out, *out_now);
+    if (code != 0)
+        repo_close(out);
+    return code;
 }
 
 void repo_close(struct repo *repo)
@@ -152,7 +212,7 @@ int repo_key(struct cli *c, const char *text, struct sev_pubkey *out)
     }
     sev_err e = sev_file_read(cli_fs(c), text, KEY_FILE_BYTES_MAX, 0, &b);
     if (e != SEV_OK)
-        return cli_fail_fs(c, e, NULL);
+        return repo_fail_fs(c, e);
     e = parse_key_file(sev_bytes_slice(&b), out);
     sev_bytes_free(cli_fs(c), &b);
     if (e != SEV_OK)

@@ -29,6 +29,9 @@ SEV_MUST_USE int repo_open_at(struct cli *c, struct repo *out, sev_time *out_now
 void repo_close(struct repo *repo);
 /** Report `e` with what the note says. */
 int repo_fail(struct repo *repo, sev_err e);
+int repo_fail_note(struct cli *c, sev_err e, const struct sev_repository_note *note);
+/** As repo_fail for a function of fs.h. */
+int repo_fail_fs(struct cli *c, sev_err e);
 /** Say what was done: a line, or {"done": ...}. */
 SEV_MUST_USE int repo_say_done(struct cli *c, const char *line);
 /** Save, and say so. */

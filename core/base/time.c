@@ -6,7 +6,6 @@
 
 #define SECONDS_PER_DAY 86400
 #define TIME_LENGTH 20
-#define TIME_MAX 253402300799 /* 9999-12-31T23:59:59Z */
 
 /* March is month 0 of a computational year, so that the leap day comes last. */
 static int64_t days_from_date(int64_t year, int64_t month, int64_t day)
@@ -80,7 +79,7 @@ static void put_field(uint8_t *to, int64_t value, size_t digits)
 void sev_time_format(sev_time t, sev_buf *out)
 {
     uint8_t text[] = "0000-00-00T00:00:00Z";
-    if (t < 0 || t > TIME_MAX) {
+    if (t < 0 || t > SEV_TIME_MAX) {
         out->overflow = true;
         return;
     }

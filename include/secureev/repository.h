@@ -31,7 +31,7 @@ typedef enum sev_repository_kind {
 /** "director", "images", "regulator". */
 const char *sev_repository_kind_name(sev_repository_kind kind);
 
-/** What went wrong, for people. Empty while nothing did. */
+/** What went wrong, for people. Empty while nothing did. Behind a line feed, in places: what to do. */
 struct sev_repository_note {
     char text[512];
 };
@@ -87,6 +87,9 @@ void sev_repository_close(struct sev_repository *r);
 SEV_MUST_USE sev_err sev_repository_save(struct sev_repository *r);
 
 sev_repository_kind sev_repository_kind_of(const struct sev_repository *r);
+/** The time at which it was last staged or published; 0: never. A clock that is behind it is wrong,
+ *  or was: files signed by it would expire too early, and everybody's updates with them. */
+sev_time sev_repository_latest(const struct sev_repository *r);
 
 /* -------------------------------------------------------------- contents */
 

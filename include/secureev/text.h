@@ -25,6 +25,7 @@ void sev_pem_encode(sev_slice der, const char *label, sev_buf *out);
 /** Seconds since 1970-01-01T00:00:00Z. */
 typedef int64_t sev_time;
 
+#define SEV_TIME_MAX 253402300799 /* 9999-12-31T23:59:59Z */
 /** Exactly YYYY-MM-DDTHH:MM:SSZ, year 1970 to 9999, a date that exists; leap second 60 refused. */
 SEV_MUST_USE sev_err sev_time_parse(sev_slice text, sev_time *out);
 /** Twenty characters. `t` outside 1970..9999 overflows `out`. */

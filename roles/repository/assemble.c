@@ -163,7 +163,7 @@ static sev_err any_complete(struct sev_repository *r, const struct detached *sig
             return e;
         *out = sev_repo_complete(d, &required);
         if (!*out)
-            (void)sev_repo_fail_unsigned(r, d);
+            (void)sev_repo_fail_unsigned(r, d, &required);
     }
     return SEV_OK;
 }

@@ -391,11 +391,16 @@ sev_err sev_repo_staged_body(struct sev_repository *r, struct sev_repo_doc *d, s
     sev_err e = sev_repo_staged_path(r, d, ".tbs", path);
     if (e == SEV_OK)
         e = sev_repo_read_file(r, path, SEV_TARGETS_BYTES_MAX, &message);
+    if (e == SEV_E_NOT_FOUND)
+        return sev_repo_fail(r->note, e, "%.300s is gone\nsecureev repo stage writes it again",
+                             path);
     if (e != SEV_OK)
         return e;
     sev_repo_digest(message, digest);
     if (strcmp(digest, d->staged.sha256) != 0) /* REQ-KEY-10 */
-        return sev_repo_fail(r->note, SEV_E_STORE, "%.300s is not what was staged", path);
+        return sev_repo_fail(r->note, SEV_E_STORE,
+                             "%.300s is not what was staged\nsecureev repo stage writes it again",
+                             path);
     e = sev_repo_unmessage(r->fs, message, &body);
     if (e == SEV_OK)
         e = sev_repo_copy(&r->pool, sev_bytes_slice(&body), &d->staged.body);

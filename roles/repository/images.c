@@ -220,8 +220,10 @@ static sev_err find_bytes(struct sev_repository *r, sev_slice image, const struc
     if (e == SEV_OK)
         e = sev_repo_public_path(r, name, out);
     if (e == SEV_OK && sev_file_stat(r->fs, out, &st) != SEV_OK)
-        e = sev_repo_fail(r->note, SEV_E_NOT_FOUND, "the bytes of %.*s are gone: add it again",
-                          (int)image.len, (const char *)image.ptr);
+        e = sev_repo_fail(
+            r->note, SEV_E_NOT_FOUND,
+            "the bytes of %.*s are gone\nsecureev repo add, with the same file, brings them back",
+            (int)image.len, (const char *)image.ptr);
     return e;
 }
 

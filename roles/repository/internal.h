@@ -140,12 +140,13 @@ struct sev_repo_doc {
 struct sev_repository {
     struct sev_repo_pool pool;
     const struct sev_fs *fs;
-    struct sev_repository_note *note;
+    struct sev_repository_note *note, own_note; /* the caller's, or else its own */
     struct sev_dir_lock lock;
     char dir[SEV_FS_PATH_MAX];
 
     sev_repository_kind kind;
     const char *vehicle; /* or NULL */
+    sev_time latest;     /* when it was last staged or published; 0: never */
     struct sev_repo_profile profiles[PROFILES];
     uint32_t key_count, key_cap;
     struct sev_repo_key *keys; /* by id */
@@ -163,8 +164,6 @@ sev_err
 sev_repo_fail(struct sev_repository_note *note, sev_err e, const char *format, ...);
 /** For a function of fs.h that failed. */
 sev_err sev_repo_fail_fs(struct sev_repository *r, sev_err e);
-/** It has too few signatures. */
-sev_err sev_repo_fail_unsigned(struct sev_repository *r, const struct sev_repo_doc *d);
 
 /* state_read.c, state_write.c */
 #define SEV_REPO_FORMAT 1
@@ -280,6 +279,9 @@ sev_err sev_repo_counts(struct sev_repository *r, const struct sev_repo_doc *d,
 bool sev_repo_has_signed(const struct sev_repo_doc *d, const char *keyid);
 bool sev_repo_set_met(const struct sev_repo_doc *d, const struct sev_repo_keyset *set);
 bool sev_repo_complete(const struct sev_repo_doc *d, const struct sev_repo_required *required);
+/** It has too few signatures: says whose are missing. */
+sev_err sev_repo_fail_unsigned(struct sev_repository *r, const struct sev_repo_doc *d,
+                               const struct sev_repo_required *required);
 /** Open a document in memory of the pool. */
 sev_err sev_repo_open_in(struct sev_repo_pool *p, int profile, sev_slice bytes,
                          struct sev_doc *out);

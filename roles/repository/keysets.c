@@ -1,6 +1,8 @@
 /* keysets - whose signatures a file needs. SPDX-License-Identifier: MIT */
 #include "internal.h"
 
+#include <stdio.h>
+
 sev_err sev_repo_open_in(struct sev_repo_pool *p, int profile, sev_slice bytes, struct sev_doc *out)
 {
     /* Most need nothing. Those with PEM keys are copied once, those out of order are sorted. */
@@ -206,4 +208,29 @@ bool sev_repo_complete(const struct sev_repo_doc *d, const struct sev_repo_requi
     for (uint32_t i = 0; met && i < required->count; i++)
         met = sev_repo_set_met(d, &required->sets[i]);
     return met;
+}
+
+sev_err sev_repo_fail_unsigned(struct sev_repository *r, const struct sev_repo_doc *d,
+                               const struct sev_repo_required *required)
+{
+    char ids[256] = "";
+    size_t len = 0;
+    uint32_t missing = 0;
+    for (uint32_t i = 0; missing == 0 && i < required->count; i++) {
+        const struct sev_repo_keyset *set = &required->sets[i];
+        if (sev_repo_set_met(d, set))
+            continue;
+        missing = set->threshold;
+        for (uint32_t k = 0; k < set->count; k++) {
+            if (sev_repo_has_signed(d, set->ids[k]))
+                missing--;
+            else if (len + 16 < sizeof ids)
+                len += (size_t)snprintf(ids + len, sizeof ids - len, " %.12s", set->ids[k]);
+        }
+    }
+    return sev_repo_fail(r->note, SEV_E_SIGNATURE,
+                         "%s %.128s version %lld has too few signatures: it needs %u more, of the "
+                         "keys%s",
+                         sev_repo_profile_name(d->profile), d->role, (long long)d->staged.version,
+                         missing, ids);
 }

@@ -19,14 +19,9 @@ sev_err sev_repo_fail_fs(struct sev_repository *r, sev_err e)
     const struct sev_fs_note *n = r->fs->note;
     if (e == SEV_OK || n == NULL || n->call[0] == '\0')
         return e;
-    return sev_repo_fail(r->note, e, "%s %.400s%s%s", n->call, n->path,
-                         n->why[0] != '\0' ? ": " : "", n->why);
-}
-
-sev_err sev_repo_fail_unsigned(struct sev_repository *r, const struct sev_repo_doc *d)
-{
-    return sev_repo_fail(r->note, SEV_E_SIGNATURE, "%s %.128s version %lld has too few signatures",
-                         sev_repo_profile_name(d->profile), d->role, (long long)d->staged.version);
+    const char *why = n->system_error != 0 ? strerror(n->system_error) : n->why;
+    return sev_repo_fail(r->note, e, "%s %.400s%s%s", n->call, n->path, why[0] != '\0' ? ": " : "",
+                         why);
 }
 
 const char *sev_repo_profile_name(int profile)
@@ -112,11 +107,21 @@ sev_err sev_repo_read_published(struct sev_repository *r, const struct sev_repo_
         e = sev_repo_public_path(r, name, path);
     if (e == SEV_OK)
         e = sev_repo_read_file(r, path, SEV_TARGETS_BYTES_MAX, &bytes);
+    if (e == SEV_E_NOT_FOUND)
+        return sev_repo_fail(
+            r->note, SEV_E_STORE,
+            "public/%.200s was published and is gone\nput it back from a backup, or "
+            "from where it is served: signatures cannot be made up",
+            name);
     if (e != SEV_OK)
         return e;
     sev_repo_digest(bytes, digest);
     if (strcmp(digest, d->published.sha256) != 0) /* somebody else wrote there */
-        return sev_repo_fail(r->note, SEV_E_STORE, "public/%.200s is not what was published", name);
+        return sev_repo_fail(
+            r->note, SEV_E_STORE,
+            "public/%.200s is not what was published\nput it back from a backup, or "
+            "from where it is served; and find out who wrote there",
+            name);
     *out = bytes;
     return SEV_OK;
 }

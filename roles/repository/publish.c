@@ -299,14 +299,14 @@ sev_err sev_repository_publish(struct sev_repository *r, sev_time now,
         e = p.how == SEV_PUBLISH_READY ? prepare_ready(&p) : prepare(&p);
     if (e != SEV_OK)
         return e;
+    r->latest = now;
     e = sev_repo_judge(&p, &count);
     if (e == SEV_OK && count != 0) /* an image that cannot be brought out stops nothing for ever */
         e = bring_out_images(r);
     if (e != SEV_OK || count == 0) {
-        struct sev_repository_note why =
-            r->note != NULL ? *r->note : (struct sev_repository_note){""};
+        struct sev_repository_note why = *r->note;
         sev_err kept = keep_staged(r);
-        if (e != SEV_OK && r->note != NULL) /* and not what was looked for in vain meanwhile */
+        if (e != SEV_OK) /* and not what was looked for in vain meanwhile */
             *r->note = why;
         return e != SEV_OK ? e : kept != SEV_OK ? kept : tidy(r, p.how);
     }

@@ -22,7 +22,7 @@ static sev_err check_one(struct publishing *p, struct sev_repo_doc *d)
     if (e != SEV_OK)
         return e;
     if (!sev_repo_complete(d, required))
-        return sev_repo_fail_unsigned(p->r, d);
+        return sev_repo_fail_unsigned(p->r, d, required);
     sev_slice bytes;
     e = sev_repo_staged_bytes(p->r, d, &bytes);
     if (e != SEV_OK)
@@ -250,12 +250,14 @@ static sev_err look(struct publishing *p, int profile)
     return e;
 }
 
-/* Nothing to do is fine, unless nothing was ever done. */
+/* Nothing to do is fine, unless nothing was ever done; and what is there is looked at anyway. */
 static sev_err check_published(struct sev_repository *r)
 {
     const struct sev_repo_doc *d = sev_repo_find_doc(r, SEV_PROFILE_NATIVE, "timestamp");
     if (d == NULL || d->published.version == 0)
-        return sev_repo_fail(r->note, SEV_E_NOT_FOUND, "nothing was published yet");
+        return sev_repo_fail(
+            r->note, SEV_E_NOT_FOUND,
+            "nothing was published yet\nsecureev repo stage; sign; assemble; then publish");
     return SEV_OK;
 }
 
@@ -266,7 +268,7 @@ sev_err sev_repo_judge(struct publishing *p, uint32_t *out_count)
     if (e == SEV_OK)
         e = check_all(p, out_count);
     if (e == SEV_OK && *out_count == 0)
-        return check_published(p->r);
+        e = check_published(p->r);
     for (int i = 0; e == SEV_OK && i < PROFILES; i++)
         if (p->r->profiles[i].on)
             e = look(p, i);

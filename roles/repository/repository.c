@@ -14,7 +14,7 @@ static sev_err new_repository(const struct sev_fs *fs, const char *dir,
     memset(r, 0, sizeof *r);
     r->fs = fs;
     r->pool.fs = fs;
-    r->note = note;
+    r->note = note != NULL ? note : &r->own_note;
     int n = snprintf(r->dir, sizeof r->dir, "%s", dir);
     if (n <= 0 || (size_t)n >= sizeof r->dir) {
         fs->free(fs->self, r);
@@ -32,6 +32,11 @@ void sev_repository_close(struct sev_repository *r)
     sev_dir_unlock(&r->lock);
     sev_repo_pool_free(&r->pool);
     fs->free(fs->self, r);
+}
+
+sev_time sev_repository_latest(const struct sev_repository *r)
+{
+    return r->latest;
 }
 
 sev_err sev_repo_save(struct sev_repository *r)
@@ -254,7 +259,9 @@ sev_err sev_repository_init(const struct sev_fs *fs, const char *dir,
     if (e == SEV_OK) {
         sev_err there = sev_file_stat(fs, path, &st);
         if (there == SEV_OK)
-            e = sev_repo_fail(note, SEV_E_EXISTS, "%.300s is a repository already", dir);
+            e = sev_repo_fail(
+                note, SEV_E_EXISTS,
+                "%.300s is a repository already\nuse it, or name another folder: --repo", dir);
         else if (there != SEV_E_NOT_FOUND)
             e = sev_repo_fail_fs(r, there);
     }

@@ -165,10 +165,11 @@ sev_err sev_repository_withdraw(struct sev_repository *r, const char *name, sev_
         return e;
     const struct sev_repo_entry *known = sev_repo_find_entry(attestations, plain.raw);
     if (known == NULL && sev_repo_find_entry(withdrawals, plain.raw) != NULL)
-        return sev_repo_fail(r->note, SEV_E_EXISTS, "%.300s is withdrawn already", name);
+        return sev_repo_fail(r->note, SEV_E_EXISTS,
+                             "%.300s is withdrawn already\nattest lets it in again", name);
     if (known == NULL)
         return sev_repo_fail(r->note, SEV_E_NOT_FOUND,
-                             "%.300s is not attested (attest --decision refused keeps it out)",
+                             "%.300s is not attested\nattest --decision refused keeps it out",
                              name);
     e = sev_target_parse(plain, known->value, SEV_PROFILE_NATIVE, &t);
     if (e == SEV_OK)

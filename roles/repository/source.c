@@ -98,10 +98,15 @@ sev_err sev_repo_find_in_source(struct sev_repository *r, const struct sev_repos
         if (e == SEV_OK)
             e = sev_repo_view_search(&v, image, SEV_EMPTY);
         if (e != SEV_OK)
-            (void)sev_repo_fail(r->note, e, "%.300s: %.64s: %s", from->folder, v.walk->role,
-                                sev_err_sentence(e));
+            (void)sev_repo_fail(
+                r->note, e,
+                "%.200s: %.64s: %s\nits owner should look with secureev repo lint; or is it not "
+                "the folder meant, or the time?",
+                from->folder, v.walk->role, sev_err_sentence(e));
         else if (!v.walk->found)
-            e = sev_repo_fail(r->note, SEV_E_NOT_FOUND, "%.300s lists no image %.128s",
+            e = sev_repo_fail(r->note, SEV_E_NOT_FOUND,
+                              "%.200s lists no image %.128s\nwhat it lists, says: secureev repo "
+                              "show --public DIR",
                               from->folder, name);
     }
     if (e == SEV_OK)

@@ -136,6 +136,10 @@ static sev_err take_version(struct staging *s, struct sev_repo_making *m, struct
     if (version > most)
         return sev_repo_fail(s->r->note, SEV_E_JSON_NUMBER, "role %.128s has no versions left",
                              d->role);
+    if (s->now > SEV_TIME_MAX - (sev_time)days * DAY)
+        return sev_repo_fail(s->r->note, SEV_E_CONFIG,
+                             "role %.128s would expire after the year 9999: is the clock right?",
+                             d->role);
     m->version = version;
     m->expires = s->now + (sev_time)days * DAY;
     sev_err e = make(s, m, &body, digest);
@@ -171,7 +175,10 @@ sev_err sev_repo_stage_one(struct staging *s, struct sev_repo_making *m, uint32_
     if (e != SEV_OK)
         return e;
     m->role = d->role;
-    bool may_age = s->aging || sev_repo_is_online(s->r, m->role);
+    /* What has expired ends everybody's update, and nobody signs it anew unless it is staged. */
+    bool over = d->published.version != 0 && d->published.expires <= s->now &&
+                sev_repo_is_top_role(m->role);
+    bool may_age = s->aging || over || sev_repo_is_online(s->r, m->role);
     if (d->staged.version != 0) {
         bool same = strcmp(d->staged.content, content) == 0;
         bool usable = may_age ? !is_aging(s, d->staged.expires, days) : d->staged.expires > s->now;
@@ -278,7 +285,10 @@ static sev_err write_one(struct sev_repository *r, struct sev_repo_doc *d)
 
 sev_err sev_repo_stage_write(struct sev_repository *r)
 {
-    sev_err e = SEV_OK;
+    char folder[SEV_FS_PATH_MAX];
+    sev_err e = sev_repo_path(r, "staged", folder);
+    if (e == SEV_OK) /* whoever copies a repository may leave an empty folder behind */
+        e = sev_repo_fail_fs(r, sev_dir_ensure(r->fs, folder, 0755, 0));
     for (uint32_t i = 0; e == SEV_OK && i < r->doc_count; i++) {
         struct sev_repo_doc *d = r->docs[i];
         if (d->staged.version != 0 && d->staged.body.len != 0 && !d->staged.on_disk)
@@ -340,6 +350,7 @@ sev_err sev_repository_stage(struct sev_repository *r, sev_time now, bool aging)
         if (r->docs[i]->staged.releasing)
             return sev_repo_fail(r->note, SEV_E_CONFLICT,
                                  "a publication was interrupted: finish it with publish");
+    r->latest = now;
     sev_err e = sev_repo_stage_plan(r, now, aging, SEV_PUBLISH_ALL);
     if (e == SEV_OK)
         e = sev_repo_save(r); /* claimed durably, before anybody is shown the bytes. DESIGN 2 */

@@ -426,7 +426,7 @@ static void read_state(struct reader *in)
     in->r->kind = SEV_REPOSITORY_KINDS;
     sev_json_object(in->j);
     while (good(in) && sev_json_member(in->j, &name)) {
-        count += !sev_json_str_is(name, "vehicle");
+        count += !sev_json_str_is(name, "vehicle") && !sev_json_str_is(name, "latest");
         if (sev_json_str_is(name, "documents"))
             read_list(in, read_doc);
         else if (sev_json_str_is(name, "files"))
@@ -437,6 +437,8 @@ static void read_state(struct reader *in)
             sev_json_skip(in->j, NULL); /* read first: the others refer to them */
         else if (sev_json_str_is(name, "kind"))
             read_kind(in);
+        else if (sev_json_str_is(name, "latest"))
+            read_time(in, &in->r->latest);
         else if (sev_json_str_is(name, "profiles"))
             read_profiles(in);
         else if (sev_json_str_is(name, "vehicle"))

@@ -160,6 +160,8 @@ static void put_state(sev_json_writer *w, const void *context)
         sev_json_w_raw(w, r->keys[i].object);
     sev_json_w_array_end(w);
     put_text(w, "kind", sev_repository_kind_name(r->kind));
+    if (r->latest != 0)
+        put_time(w, "latest", r->latest);
     sev_json_w_name(w, SEV_LIT("profiles"));
     sev_json_w_object(w);
     if (r->profiles[SEV_PROFILE_AKTUALIZR].on) {
