@@ -69,7 +69,7 @@ int repo_no_public(struct cli *c, const char *path)
 {
     struct sev_fs_stat st;
     if (sev_file_stat(cli_fs(c), path, &st) != SEV_OK)
-        return cli_fail(c, SEV_E_NOT_FOUND, NULL, "%s", path);
+        return cli_fail(c, SEV_E_NOT_FOUND, "--repo or --public names a folder", "%s", path);
     return cli_fail(c, SEV_E_NOT_FOUND, "a repository's folder is public after its first publish",
                     "%s has no 1.root.json", path);
 }

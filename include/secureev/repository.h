@@ -31,7 +31,7 @@ typedef enum sev_repository_kind {
 /** "director", "images", "regulator". */
 const char *sev_repository_kind_name(sev_repository_kind kind);
 
-/** What went wrong, for people. Empty while nothing did. Behind a line feed, in places: what to do. */
+/** What went wrong, for people; behind a line feed, in places, what to do. Empty: nothing did. */
 struct sev_repository_note {
     char text[512];
 };
