@@ -12,11 +12,14 @@
 /* Each operation is one transaction: all of it happens, durably, before it returns, or nothing.
  * What must not be lost or taken twice is claimed by expected values: SEV_E_CONFLICT says that
  * somebody was faster; read again. Operations may be called from any thread and may wait for the
- * disk. What is read lies in the caller's arena.
+ * disk. What is read lies in the caller's arena, all of it before the first visit: a visitor may
+ * use the store. A decision may be NULL: then no row explains the change.
  *
- * Common results: SEV_E_NOT_FOUND, SEV_E_EXISTS, SEV_E_CONFLICT, SEV_E_MEMORY (arena too small),
- * SEV_E_STORE (the database does not work; SEV_E_BUSY: not now). Outputs are untouched unless
- * SEV_OK. */
+ * Common results: SEV_E_NOT_FOUND, SEV_E_EXISTS, SEV_E_CONFLICT, SEV_E_MALFORMED (longer than
+ * limits.h says, negative, or missing: such an argument reaches no database), SEV_E_MEMORY (arena
+ * too small), SEV_E_STORE (the database is damaged), SEV_E_IO (the disk is full, not writable or
+ * gone), SEV_E_BUSY (not now). Outputs are untouched unless SEV_OK. Nobody sees an operation that
+ * failed with SEV_E_IO; a loss of power just then may make it appear: expected values tell. */
 
 /* --------------------------------------------------------------- inventory */
 
@@ -74,8 +77,8 @@ struct sev_ecu_news {
 };
 struct sev_status_news {
     sev_slice vehicle;
-    int64_t expected_counter, counter;
-    bool has_base;
+    int64_t expected_counter, counter; /**< the same where there is none, in aktualizr's profile */
+    bool has_base;                     /**< false: none from now on */
     uint8_t base[SEV_SHA256_BYTES];
     sev_time seen;
     const struct sev_ecu_news *ecus;
@@ -128,14 +131,16 @@ struct sev_store {
      * Register the ECUs of a vehicle and say which is its Primary. The same set again is fine
      * (SEV_OK, nothing written).
      *
-     * @retval SEV_E_EXISTS  an ECU is registered with another key or hardware id, or the set
-     *                       differs: an operator has to decide (ecus_replace)
+     * @retval SEV_E_EXISTS  an ECU is registered with another key or hardware id, or the set or
+     *                       the Primary differs: an operator has to decide (ecus_replace)
+     * @retval SEV_E_DUPLICATE_ECU, SEV_E_FOREIGN_ECU  a serial twice; a Primary not in the set
      */
     sev_err (*ecus_register)(void *self, sev_slice vehicle, sev_slice primary,
                              const struct sev_ecu *ecus, uint32_t count,
                              const struct sev_decision *decision);
-    /** As ecus_register, by an operator: what was there gives way; counters of ECUs whose key is
-     *  the same stay. */
+    /** As ecus_register, by an operator: what was there gives way; counters of ECUs whose serial
+     *  and key are the same stay. Statuses are counted by the Primary: with another one, or another
+     *  key of it, status_counter begins at 0 again. */
     sev_err (*ecus_replace)(void *self, sev_slice vehicle, sev_slice primary,
                             const struct sev_ecu *ecus, uint32_t count,
                             const struct sev_decision *decision);
@@ -158,7 +163,7 @@ struct sev_store {
      * Claim versions and keep the signed bytes in one step, before anybody is served them.
      *
      * @param expected        versions that were read; where one is not as expected: SEV_E_CONFLICT
-     * @param files           those with version 0 stay as they are
+     * @param files           those with version 0 stay as they are; others rise above `expected`
      * @param status_version  becomes the vehicle's; never lower than before (SEV_E_CONFLICT)
      */
     sev_err (*files_put)(void *self, sev_slice vehicle, const int64_t expected[SEV_STORE_ROLES],
@@ -173,10 +178,12 @@ struct sev_store {
 };
 
 /** SQLite in WAL mode with one writer and group commit. Close it with sev_store_sqlite_close.
- *  @param path  of the database file; made where absent
- *  @retval SEV_E_CONFIG  made by a newer version of this program, or not ours
- *  @retval SEV_E_STORE, SEV_E_IO */
+ *  @param path  of the database file; made where absent, for its owner alone
+ *  @retval SEV_E_CONFIG  made by a newer version of this program, or not ours; it is untouched
+ *  @retval SEV_E_UNSAFE_FILE  a link, or no regular file
+ *  @retval SEV_E_STORE, SEV_E_IO, SEV_E_BUSY, SEV_E_MEMORY, SEV_E_BAD_NAME */
 SEV_MUST_USE sev_err sev_store_sqlite_open(const char *path, struct sev_store *out);
+/** Nobody uses it any more. Closing one that is closed is fine. */
 void sev_store_sqlite_close(struct sev_store *store);
 
 #endif

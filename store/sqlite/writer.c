@@ -1,0 +1,215 @@
+/* writer - the one thread that writes. SPDX-License-Identifier: MIT */
+#define _POSIX_C_SOURCE 200809L
+#include "writer.h"
+
+#include <signal.h>
+#include <time.h>
+
+/* Lives on the stack of the caller that waits for it. */
+struct sev_job {
+    sev_operation *run;
+    const void *arguments;
+    struct sev_job *next;
+    pthread_cond_t over;
+    sev_err result; /* the writer's until `done` */
+    bool done;
+};
+
+static struct timespec linger_end(void)
+{
+    struct timespec t;
+    (void)clock_gettime(CLOCK_MONOTONIC, &t);
+    t.tv_nsec += SEV_WRITER_LINGER_MS * 1000000L;
+    if (t.tv_nsec >= 1000000000L) {
+        t.tv_nsec -= 1000000000L;
+        t.tv_sec++;
+    }
+    return t;
+}
+
+/* The next in the queue; NULL if there is none until `end`, or at once if that is NULL. */
+static struct sev_job *take(struct sev_writer *w, const struct timespec *end)
+{
+    (void)pthread_mutex_lock(&w->lock);
+    while (w->first == NULL && end != NULL && !w->stopping)
+        if (pthread_cond_timedwait(&w->more, &w->lock, end) != 0)
+            break;
+    struct sev_job *job = w->first;
+    if (job != NULL) {
+        w->first = job->next;
+        w->queued--;
+    }
+    (void)pthread_mutex_unlock(&w->lock);
+    return job;
+}
+
+/* The result of the job is its own; what is returned concerns the transaction, which SQLite gives
+ * up as a whole when memory or the disk fails it. */
+static sev_err run_one(struct sev_db *db, struct sev_job *job)
+{
+    sev_err e = sev_db_run(db, SEV_SQL_SAVEPOINT);
+    if (e != SEV_OK)
+        return e;
+    job->result = job->run(db, job->arguments);
+    if (sqlite3_get_autocommit(db->handle))
+        return job->result != SEV_OK ? job->result : SEV_E_STORE;
+    if (job->result != SEV_OK)
+        e = sev_db_run(db, SEV_SQL_UNDO);
+    return e != SEV_OK ? e : sev_db_run(db, SEV_SQL_RELEASE);
+}
+
+/* Everyone in the group learns what became of it. A job that was refused because of one before it
+ * in the same group must not say so when neither came to be: `failure` is everyone's. */
+static void finish(struct sev_writer *w, struct sev_job *group, sev_err failure)
+{
+    (void)pthread_mutex_lock(&w->lock);
+    while (group != NULL) {
+        struct sev_job *next = group->next; /* gone once its caller has the lock */
+        if (failure != SEV_OK)
+            group->result = failure;
+        group->done = true;
+        (void)pthread_cond_signal(&group->over);
+        group = next;
+    }
+    (void)pthread_mutex_unlock(&w->lock);
+}
+
+/* From the first operation to the answers. As many as came last time are waited for: callers that
+ * were answered together come back together, and one who is alone never waits. */
+static void run_group(struct sev_writer *w)
+{
+    struct sev_job *group = NULL, **end = &group, *job;
+    struct timespec until = linger_end();
+    sev_err e = sev_db_run(&w->db, SEV_SQL_BEGIN);
+    uint32_t count = 0;
+    while (count < SEV_WRITER_GROUP_MAX &&
+           (job = take(w, e == SEV_OK && count < w->expected ? &until : NULL)) != NULL) {
+        job->next = NULL;
+        *end = job;
+        end = &job->next;
+        count++;
+        if (e == SEV_OK && (e = run_one(&w->db, job)) != SEV_OK)
+            break; /* those behind it have a group of their own */
+    }
+    if (e == SEV_OK)
+        e = sev_db_run(&w->db, SEV_SQL_COMMIT);
+    if (!sqlite3_get_autocommit(w->db.handle) && sev_db_run(&w->db, SEV_SQL_ROLLBACK) != SEV_OK)
+        e = SEV_E_STORE; /* and so will be the next BEGIN */
+    finish(w, group, e);
+    w->expected = count;
+}
+
+static int count_pages(void *self, sqlite3 *handle, const char *name, int pages)
+{
+    (void)handle;
+    (void)name;
+    ((struct sev_writer *)self)->log_pages = pages;
+    return SQLITE_OK;
+}
+
+/* After the answers, so that nobody waits for it who need not. When it fails, everything is still
+ * in the log; after the next commit it is tried again. */
+static void checkpoint(struct sev_writer *w)
+{
+    if (w->log_pages < SEV_WRITER_CHECKPOINT_PAGES)
+        return;
+    (void)sqlite3_wal_checkpoint_v2(w->db.handle, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
+    w->log_pages = 0;
+}
+
+static void *run(void *self)
+{
+    struct sev_writer *w = self;
+    bool work = true;
+    while (work) {
+        (void)pthread_mutex_lock(&w->lock);
+        while (w->first == NULL && !w->stopping)
+            (void)pthread_cond_wait(&w->more, &w->lock);
+        work = w->first != NULL;
+        (void)pthread_mutex_unlock(&w->lock);
+        if (work) {
+            run_group(w);
+            checkpoint(w);
+        }
+    }
+    return NULL;
+}
+
+static int init_monotonic(pthread_cond_t *cond)
+{
+    pthread_condattr_t attributes;
+    int error = pthread_condattr_init(&attributes);
+    if (error != 0)
+        return error;
+    error = pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+    if (error == 0)
+        error = pthread_cond_init(cond, &attributes);
+    (void)pthread_condattr_destroy(&attributes);
+    return error;
+}
+
+/* Signals are the business of the threads that were there before. */
+static int start_thread(struct sev_writer *w)
+{
+    sigset_t all, before;
+    (void)sigfillset(&all);
+    (void)pthread_sigmask(SIG_SETMASK, &all, &before);
+    int error = pthread_create(&w->thread, NULL, run, w);
+    (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
+    return error;
+}
+
+sev_err sev_writer_start(struct sev_db *db, struct sev_writer *out)
+{
+    memset(out, 0, sizeof *out);
+    if (pthread_mutex_init(&out->lock, NULL) != 0)
+        return SEV_E_MEMORY;
+    if (init_monotonic(&out->more) != 0) {
+        (void)pthread_mutex_destroy(&out->lock);
+        return SEV_E_MEMORY;
+    }
+    out->db = *db;
+    (void)sqlite3_wal_hook(out->db.handle, count_pages, out);
+    if (start_thread(out) != 0) {
+        (void)pthread_cond_destroy(&out->more);
+        (void)pthread_mutex_destroy(&out->lock);
+        return SEV_E_MEMORY;
+    }
+    memset(db, 0, sizeof *db);
+    return SEV_OK;
+}
+
+void sev_writer_stop(struct sev_writer *w)
+{
+    (void)pthread_mutex_lock(&w->lock);
+    w->stopping = true;
+    (void)pthread_cond_signal(&w->more);
+    (void)pthread_mutex_unlock(&w->lock);
+    (void)pthread_join(w->thread, NULL);
+    sev_db_close(&w->db);
+    (void)pthread_cond_destroy(&w->more);
+    (void)pthread_mutex_destroy(&w->lock);
+}
+
+sev_err sev_writer_do(struct sev_writer *w, sev_operation *operation, const void *arguments)
+{
+    struct sev_job job = {.run = operation, .arguments = arguments, .result = SEV_E_BUG};
+    if (pthread_cond_init(&job.over, NULL) != 0)
+        return SEV_E_MEMORY;
+    (void)pthread_mutex_lock(&w->lock);
+    bool room = w->queued < SEV_WRITER_QUEUE_MAX && !w->stopping;
+    if (room) {
+        if (w->first == NULL)
+            w->first = &job;
+        else
+            w->last->next = &job;
+        w->last = &job;
+        w->queued++;
+        (void)pthread_cond_signal(&w->more);
+        while (!job.done)
+            (void)pthread_cond_wait(&job.over, &w->lock);
+    }
+    (void)pthread_mutex_unlock(&w->lock);
+    (void)pthread_cond_destroy(&job.over);
+    return room ? job.result : SEV_E_BUSY;
+}
