@@ -119,8 +119,8 @@ ceremony() {
     pairs sign_staged "$@"
     quiet secureev repo assemble --repo "$repo" desk/*/*.sig
 }
-publish() {
-    quiet secureev repo publish --repo "$1" --keystore "keys/$2" --passphrase-file pass
+publish() { # REPO KEYSTORE [OPTION]
+    quiet secureev repo publish --repo "$1" --keystore "keys/$2" --passphrase-file pass "${@:3}"
 }
 # lint REPO: no errors. Thresholds of one key, as here, are what it warns of.
 lint() {
