@@ -7,6 +7,7 @@
     X(repo)                                                                                        \
     X(tuf)                                                                                         \
     X(uptane)                                                                                      \
+    X(inventory)                                                                                   \
     X(config)                                                                                      \
     X(completion)                                                                                  \
     X(man)                                                                                         \

@@ -126,7 +126,7 @@ static bool allowed(const struct msg_field *f, struct msg_dialect d, const void 
     case MSG_K_OBJECT:
         return f->table->consistent == NULL || d.foreign || f->table->consistent(value);
     case MSG_K_DECISION:
-        return *(const sev_decision *)value < SEV_DECISIONS;
+        return *(const sev_review_decision *)value < SEV_DECISIONS;
     case MSG_K_TIME:
     case MSG_K_BYTES:
     case MSG_K_BOOL:
@@ -181,12 +181,12 @@ static bool read_bytes(sev_json *j, const struct msg_field *f, struct msg_dialec
     return true;
 }
 
-static void read_decision(sev_json *j, sev_decision *out)
+static void read_decision(sev_json *j, sev_review_decision *out)
 {
     sev_slice word = read_word(j);
     for (int i = 0; i < SEV_DECISIONS; i++) {
         if (sev_json_str_is((sev_json_str){word, false}, decision_words[i])) {
-            *out = (sev_decision)i;
+            *out = (sev_review_decision)i;
             return;
         }
     }
@@ -388,7 +388,7 @@ static void write_value(sev_json_writer *w, const struct msg_field *f, struct ms
         break;
     case MSG_K_DECISION:
         if (w->err == SEV_OK)
-            sev_json_w_string(w, sev_literal(decision_words[*(const sev_decision *)value]));
+            sev_json_w_string(w, sev_literal(decision_words[*(const sev_review_decision *)value]));
         break;
     case MSG_K_OBJECT:
         write_object(w, NULL, f->table, d, value);

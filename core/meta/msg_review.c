@@ -50,8 +50,8 @@ static const struct msg_table report_table = MSG_TABLE(report_fields, NULL);
 
 static const struct msg_field attestation_fields[] = {
     MSG_INTEGER(struct sev_attestation, "counter", counter, MSG_REQUIRED, 1, SEV_JSON_INT_MAX),
-    {MSG_FIELD("decision", MSG_K_DECISION, MSG_AT(struct sev_attestation, decision, sev_decision),
-               MSG_REQUIRED, 0, 0)},
+    {MSG_FIELD("decision", MSG_K_DECISION,
+               MSG_AT(struct sev_attestation, decision, sev_review_decision), MSG_REQUIRED, 0, 0)},
     MSG_ID(struct sev_attestation, "regulator", regulator),
     MSG_OBJECT("report", 0, MSG_REQUIRED, report_table),
     MSG_TIME(struct sev_attestation, "reviewed", reviewed),

@@ -16,7 +16,19 @@ typedef enum sev_level { SEV_LEVEL_INFO, SEV_LEVEL_WARNING, SEV_LEVEL_ALARM } se
     X(STOPPED, "stopped", INFO, "ended as asked")                                                  \
     X(SIGNED, "signer.signed", INFO, "a key of the signer signed a document")                      \
     X(SIGN_REFUSED, "signer.refused", ALARM, "a request to the signer was against its policy")     \
-    X(SIGNER_PEER_REFUSED, "signer.peer_refused", ALARM, "a user who may not asked the signer")
+    X(SIGNER_PEER_REFUSED, "signer.peer_refused", ALARM, "a user who may not asked the signer")         \
+    X(REGISTERED, "director.registered", INFO, "a vehicle named its ECUs")                         \
+    X(REGISTER_REFUSED, "director.register_refused", ALARM, "ECUs were not registered")            \
+    X(STATUS_REFUSED, "director.status_refused", ALARM, "a status was refused and nothing kept")   \
+    X(VEHICLE_AHEAD, "director.vehicle_ahead", ALARM, "a vehicle holds more than was ever issued") \
+    X(ECU_ATTACKED, "director.ecu_attacked", ALARM, "an ECU says that it was attacked")            \
+    X(ECU_TIME_ODD, "director.ecu_time_odd", WARNING, "an ECU's time went back, or is ahead")                \
+    X(HTTP_ANSWERED, "http.answered", INFO, "a request was answered")                              \
+    X(HTTP_REFUSED, "http.refused", WARNING, "a request was refused")                              \
+    X(HTTP_CUT_OFF, "http.cut_off", WARNING, "a connection was cut off")                           \
+    X(HTTP_STRANGER, "http.stranger", WARNING, "a connection ended before anybody was known")      \
+    X(HTTP_LOAD, "http.load", WARNING, "shares of strangers and peers changed with the load")      \
+    X(HTTP_TROUBLE, "http.trouble", ALARM, "this machine lacks descriptors or memory for more")
 
 /* clang-format on */
 

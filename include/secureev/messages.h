@@ -404,17 +404,17 @@ struct sev_submission {
 SEV_MUST_USE sev_err sev_submission_decode(const struct sev_doc *doc, struct sev_submission *out);
 SEV_MUST_USE sev_err sev_submission_encode(const struct sev_submission *m, sev_buf *out);
 
-typedef enum sev_decision {
+typedef enum sev_review_decision {
     SEV_DECISION_ATTESTED,
     SEV_DECISION_REFUSED,
     SEV_DECISION_WITHDRAWN,
     SEV_DECISIONS,
-} sev_decision;
+} sev_review_decision;
 
 /** `custom.attestation` of a Regulator's entry: information for people and audit; what counts is
  *  that the entry stands in a verified file. REQ-C11 REQ-C12 */
 struct sev_attestation {
-    sev_decision decision;
+    sev_review_decision decision;
     int64_t counter;     /**< rises with every decision about this name */
     sev_slice regulator; /**< who */
     sev_time reviewed;

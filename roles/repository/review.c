@@ -85,8 +85,9 @@ static int64_t last_counter(const struct sev_repo_file *a, const struct sev_repo
 }
 
 static sev_err make_attestation(struct sev_repository *r,
-                                const struct sev_repository_review *review, sev_decision decision,
-                                sev_time now, int64_t counter, sev_slice *out)
+                                const struct sev_repository_review *review,
+                                sev_review_decision decision, sev_time now, int64_t counter,
+                                sev_slice *out)
 {
     struct sev_attestation a = {.decision = decision, .counter = counter, .reviewed = now};
     *out = SEV_EMPTY;
@@ -131,7 +132,7 @@ sev_err sev_repository_attest(struct sev_repository *r, const struct sev_reposit
     struct sev_repo_file *attestations, *withdrawals;
     struct sev_repo_found found;
     struct entry entry = {.found = &found, .withdrawn = review->refused};
-    sev_decision decision = review->refused ? SEV_DECISION_REFUSED : SEV_DECISION_ATTESTED;
+    sev_review_decision decision = review->refused ? SEV_DECISION_REFUSED : SEV_DECISION_ATTESTED;
     sev_err e = reviewers(r, &attestations, &withdrawals);
     if (e == SEV_OK)
         e = sev_repo_check_name(r, name);

@@ -40,15 +40,67 @@ static const struct sev_config_key key[] = {
     END,
 };
 
+#define LISTENER                                                                                   \
+    {"listen", SEV_CONFIG_ADDRESS, NULL, 0, 0, NULL, "where to listen"},                           \
+        {"workers", SEV_CONFIG_NUMBER, "2", 1, 64, NULL, "threads that wait for connections"},     \
+        {"certificate",                                                                            \
+         SEV_CONFIG_PATH,                                                                          \
+         NULL,                                                                                     \
+         0,                                                                                        \
+         0,                                                                                        \
+         NULL,                                                                                     \
+         "PEM file with the server's certificate, then those up to its CA"},                       \
+        {"certificate_key", SEV_CONFIG_PATH, NULL, 0, 0, NULL, "PEM file with its private key"},   \
+    {                                                                                              \
+        "clients", SEV_CONFIG_PATH, NULL, 0, 0, NULL,                                              \
+            "PEM file with the CAs whose certificates clients must have"                           \
+    }
+
+static const struct sev_config_key server[] = {
+    {"evaluation", SEV_CONFIG_SWITCH, "no", 0, 0, NULL,
+     "roles together that should not be: whoever breaks in has them all"},
+    {"log", SEV_CONFIG_CHOICE, "text", 0, 0, "text json", "form of the lines on standard error"},
+    {"access_log", SEV_CONFIG_SWITCH, "no", 0, 0, NULL, "a line for every request, too"},
+    {"drain", SEV_CONFIG_SECONDS, "10s", 0, 300, NULL,
+     "how long requests that have begun may take when it is told to stop"},
+    END,
+};
+
+static const struct sev_config_key director[] = {
+    LISTENER,
+    {"database", SEV_CONFIG_PATH, NULL, 0, 0, NULL, "SQLite file; made where absent"},
+    {"metadata", SEV_CONFIG_PATH, NULL, 0, 0, NULL,
+     "folder with 1.root.json and on, as `secureev repo publish` made it"},
+    {"signer", SEV_CONFIG_PATH, NULL, 0, 0, NULL, "Unix socket of secureev-signer"},
+    {"targets_key", SEV_CONFIG_TEXT, "director-targets", 0, 0, NULL, "its name at the signer"},
+    {"snapshot_key", SEV_CONFIG_TEXT, "director-snapshot", 0, 0, NULL, "its name at the signer"},
+    {"timestamp_key", SEV_CONFIG_TEXT, "director-timestamp", 0, 0, NULL, "its name at the signer"},
+    {"threads", SEV_CONFIG_NUMBER, "8", 1, 256, NULL,
+     "threads that wait for database and signer, 16 MiB each"},
+    {"poll_interval", SEV_CONFIG_SECONDS, "1d", 1, 90 * DAY, NULL, "when vehicles come again"},
+    {"poll_jitter", SEV_CONFIG_SECONDS, "1h", 0, 90 * DAY, NULL,
+     "random addition to it, so that they do not come together"},
+    END,
+};
+
+static const struct sev_config_key images[] = {
+    LISTENER,
+    {"folder", SEV_CONFIG_PATH, NULL, 0, 0, NULL, "what `secureev repo publish` made; served"},
+    END,
+};
+
 const struct sev_config_section sev_config_table[] = {
+    {"server", false, "secureevd, whatever its roles", server},
+    {"director", false, "role of secureevd: says which vehicle is to have what", director},
+    {"images", false, "role of secureevd: serves images and their metadata", images},
     {"signer", false, "secureev-signer, the process that holds the online keys", signer},
     {"key", true, "a key of the signer and what it may sign", key},
     {NULL, false, NULL, NULL},
 };
 
 /* One signer with the keys of two repositories would make their agreement worth nothing. */
-static sev_err check_repositories(const struct sev_config *config, const char *path,
-                                  struct sev_config_note *note)
+static sev_err check_keys(const struct sev_config *config, const char *path,
+                          struct sev_config_note *note)
 {
     const struct sev_config_block *owner = sev_config_next(config, "signer", NULL);
     const struct sev_config_block *first = sev_config_next(config, "key", NULL), *b = first;
@@ -67,13 +119,33 @@ static sev_err check_repositories(const struct sev_config *config, const char *p
     return SEV_OK;
 }
 
+/* As check_keys, of the processes. */
+static sev_err check_roles(const struct sev_config *config, const char *path,
+                           struct sev_config_note *note)
+{
+    const struct sev_config_block *server_block = sev_config_next(config, "server", NULL);
+    const struct sev_config_block *other = sev_config_next(config, "images", NULL);
+    if (sev_config_next(config, "director", NULL) == NULL || other == NULL)
+        return SEV_OK;
+    if (server_block != NULL && sev_config_switch(server_block, "evaluation"))
+        return SEV_OK;
+    note->line = other->line;
+    snprintf(note->text, sizeof note->text,
+             "%.80s:%u: director and images in one process make their agreement worthless; give "
+             "each a process, or say 'evaluation = yes' in [server]",
+             path, other->line);
+    return SEV_E_CONFIG;
+}
+
 sev_err sev_config_load_ours(const struct sev_fs *fs, const char *path, struct sev_config *out,
                              struct sev_config_note *note)
 {
     sev_err e = sev_config_load(fs, path, sev_config_table, out, note);
     if (e != SEV_OK)
         return e;
-    e = check_repositories(out, path, note);
+    e = check_keys(out, path, note);
+    if (e == SEV_OK)
+        e = check_roles(out, path, note);
     if (e != SEV_OK)
         sev_config_free(fs, out);
     return e;

@@ -412,7 +412,7 @@ static sev_err withdraw(struct desk *d, const char *name,
 
 /* Where the search finds the image, and what the entry says of the decision. */
 static void check_decision(struct desk *d, const char *name, const char *role,
-                           sev_decision decision, int64_t counter)
+                           sev_review_decision decision, int64_t counter)
 {
     struct sev_public p;
     struct sev_target t;

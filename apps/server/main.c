@@ -1,0 +1,141 @@
+/* main - secureevd: runs the roles that its configuration names.  SPDX-License-Identifier: MIT */
+#define _GNU_SOURCE
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "server_app.h"
+
+static const struct app_role *const roles[] = {&role_director, &role_images};
+#define ROLES (sizeof roles / sizeof roles[0])
+
+static struct {
+    struct app app;
+    struct sev_config config;
+    bool json_log;
+    void *instances[ROLES]; /* NULL: not asked for */
+} process;
+
+static void write_event(void *self, const struct sev_event *event)
+{
+    (void)self;
+    uint8_t room[SEV_EVENT_LINE_MAX];
+    sev_buf line = sev_buf_of(room, sizeof room);
+    sev_event_line(event, (sev_time)time(NULL), process.json_log, &line);
+    if (write(STDERR_FILENO, line.ptr, line.len) < 0)
+        return; /* nobody reads the log: work goes on */
+}
+
+static void tell(sev_event_id id, const struct app_role *role, const void *instance)
+{
+    struct sev_event event = {.id = id};
+    if (role != NULL) {
+        sev_event_text(&event, "role", sev_slice_of(role->section, strlen(role->section)));
+        sev_event_number(&event, "port", role->port(instance));
+    }
+    write_event(NULL, &event);
+}
+
+static int fail(void)
+{
+    fprintf(stderr, "secureevd: %s\n", process.app.note.text);
+    return 1;
+}
+
+static void stop_all(void)
+{
+    for (size_t i = ROLES; i-- != 0;) {
+        if (process.instances[i] != NULL)
+            roles[i]->stop(&process.app, process.instances[i]);
+        process.instances[i] = NULL;
+    }
+}
+
+static sev_err start_all(const char *path)
+{
+    size_t started = 0;
+    for (size_t i = 0; i < ROLES; i++) {
+        const struct sev_config_block *b =
+            sev_config_next(&process.config, roles[i]->section, NULL);
+        sev_err e = b == NULL ? SEV_OK : roles[i]->start(&process.app, b, &process.instances[i]);
+        if (e != SEV_OK)
+            return e;
+        started += b != NULL;
+    }
+    if (started == 0)
+        return app_fail(&process.app, SEV_E_CONFIG, "names no role: [director] or [images]", path);
+    return SEV_OK;
+}
+
+static void reload_all(void)
+{
+    for (size_t i = 0; i < ROLES; i++)
+        if (process.instances[i] != NULL &&
+            roles[i]->reload(&process.app, process.instances[i]) != SEV_OK)
+            fprintf(stderr, "secureevd: %s goes on as it was: %s\n", roles[i]->section,
+                    process.app.note.text);
+}
+
+static int serve(const char *path)
+{
+    sigset_t set;
+    sigemptyset(&set);
+    sigaddset(&set, SIGTERM);
+    sigaddset(&set, SIGINT);
+    sigaddset(&set, SIGHUP);
+    sigprocmask(SIG_BLOCK, &set, NULL); /* before there are threads: they inherit it */
+    if (start_all(path) != SEV_OK) {
+        int code = fail();
+        stop_all();
+        return code;
+    }
+    for (size_t i = 0; i < ROLES; i++)
+        if (process.instances[i] != NULL)
+            tell(SEV_EVENT_STARTED, roles[i], process.instances[i]);
+    int got = 0;
+    while (sigwait(&set, &got) == 0 && got == SIGHUP)
+        reload_all();
+    stop_all();
+    tell(SEV_EVENT_STOPPED, NULL, NULL);
+    return 0;
+}
+
+static const char help[] =
+    "secureevd - the servers of SecureEV-OTA: runs the roles that FILE names\n"
+    "\n"
+    "usage: secureevd FILE             run, until SIGTERM; SIGHUP reads certificates and roots "
+    "anew\n"
+    "       secureevd --help | --version\n"
+    "\n"
+    "What may stand in FILE: `secureev config explain`; whether it will do: `secureev config "
+    "check\n"
+    "FILE`. Exit: 0 ended as asked, 1 it could not start, 2 this was not understood.\n";
+
+int main(int argc, char **argv)
+{
+    static struct sev_fs_note fs_note;
+    struct sev_fs fs = sev_fs_posix(&fs_note);
+    const char *path = argc == 2 ? argv[1] : NULL;
+    if (path != NULL && strcmp(path, "--help") == 0)
+        return fputs(help, stdout) < 0;
+    if (path != NULL && strcmp(path, "--version") == 0)
+        return printf("secureevd %s\n", SEV_VERSION) < 0;
+    if (path == NULL || path[0] == '-') {
+        fputs(help, stderr);
+        return 2;
+    }
+    process.app = (struct app){.fs = &fs, .events = {NULL, write_event}, .drain_ms = 10000};
+    if (sev_config_load_ours(&fs, path, &process.config, &process.app.note) != SEV_OK)
+        return fail();
+    const struct sev_config_block *b = sev_config_next(&process.config, "server", NULL);
+    if (b != NULL) {
+        process.json_log = strcmp(sev_config_text(b, "log"), "json") == 0;
+        process.app.access_log = sev_config_switch(b, "access_log");
+        process.app.drain_ms = (uint32_t)sev_config_number(b, "drain") * 1000;
+    }
+    int code = serve(path);
+    sev_config_free(&fs, &process.config);
+    return code;
+}

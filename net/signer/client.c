@@ -1,0 +1,129 @@
+/* client - frames to and from secureev-signer.  SPDX-License-Identifier: MIT */
+#define _GNU_SOURCE
+#include "secureev/signer_client.h"
+
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#define HEAD 4u
+#define ROOM (HEAD + SEV_SIGNER_REQUEST_BYTES_MAX)
+_Static_assert(SEV_SIGNER_REQUEST_BYTES_MAX >= SEV_SIGNER_ANSWER_BYTES_MAX, "answers fit the room");
+
+sev_err sev_signer_client_init(struct sev_signer_client *client, const char *path)
+{
+    if (strlen(path) >= sizeof client->path)
+        return SEV_E_BAD_NAME;
+    *client = (struct sev_signer_client){.fd = -1, .room = malloc(ROOM)};
+    memcpy(client->path, path, strlen(path) + 1);
+    return client->room == NULL ? SEV_E_MEMORY : SEV_OK;
+}
+
+static void disconnect(struct sev_signer_client *c)
+{
+    if (c->fd >= 0)
+        close(c->fd);
+    c->fd = -1;
+}
+
+void sev_signer_client_close(struct sev_signer_client *client)
+{
+    disconnect(client);
+    free(client->room);
+    client->room = NULL;
+}
+
+static bool connect_to_it(struct sev_signer_client *c)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    struct timeval wait = {SEV_SIGNER_WAIT_MS / 1000, SEV_SIGNER_WAIT_MS % 1000 * 1000};
+    _Static_assert(sizeof address.sun_path == sizeof c->path, "a path that fits here fits there");
+    memcpy(address.sun_path, c->path, sizeof c->path);
+    c->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (c->fd >= 0 && setsockopt(c->fd, SOL_SOCKET, SO_RCVTIMEO, &wait, sizeof wait) == 0 &&
+        setsockopt(c->fd, SOL_SOCKET, SO_SNDTIMEO, &wait, sizeof wait) == 0 &&
+        connect(c->fd, (const struct sockaddr *)&address, sizeof address) == 0)
+        return true;
+    disconnect(c);
+    return false;
+}
+
+static bool send_all(int fd, const uint8_t *bytes, size_t len)
+{
+    while (len != 0) {
+        ssize_t n = send(fd, bytes, len, MSG_NOSIGNAL);
+        if (n <= 0)
+            return false;
+        bytes += n;
+        len -= (size_t)n;
+    }
+    return true;
+}
+
+static bool read_all(int fd, uint8_t *bytes, size_t len)
+{
+    while (len != 0) {
+        ssize_t n = recv(fd, bytes, len, 0);
+        if (n <= 0)
+            return false;
+        bytes += n;
+        len -= (size_t)n;
+    }
+    return true;
+}
+
+static bool exchange(struct sev_signer_client *c, sev_slice request, sev_slice *out)
+{
+    uint8_t head[HEAD];
+    for (unsigned i = 0; i < HEAD; i++)
+        head[i] = (uint8_t)(request.len >> (24 - 8 * i));
+    if (!send_all(c->fd, head, HEAD) || !send_all(c->fd, request.ptr, request.len) ||
+        !read_all(c->fd, head, HEAD))
+        return false;
+    size_t len = (size_t)head[0] << 24 | (size_t)head[1] << 16 | (size_t)head[2] << 8 | head[3];
+    if (len == 0 || len > SEV_SIGNER_ANSWER_BYTES_MAX || !read_all(c->fd, c->room, len))
+        return false;
+    *out = sev_slice_of(c->room, len);
+    return true;
+}
+
+sev_err sev_signer_client_ask(struct sev_signer_client *client, sev_slice request,
+                              sev_slice *out_answer)
+{
+    bool was_connected = client->fd >= 0;
+    if (!was_connected && !connect_to_it(client))
+        return SEV_E_UNREACHABLE;
+    if (exchange(client, request, out_answer))
+        return SEV_OK;
+    disconnect(client);
+    /* It may have been restarted since the last time; asking twice signs twice and harms nothing.
+     */
+    if (was_connected && connect_to_it(client)) {
+        if (exchange(client, request, out_answer))
+            return SEV_OK;
+        disconnect(client);
+    }
+    return SEV_E_UNREACHABLE;
+}
+
+static sev_err sign(void *self, const char *key, sev_slice body, char *out_keyid, sev_buf *sig)
+{
+    struct sev_signer_client *c = self;
+    sev_slice answer;
+    size_t room = body.len + 512;
+    sev_buf request = sev_buf_of(malloc(room), room);
+    if (request.ptr == NULL)
+        return SEV_E_MEMORY;
+    sev_err e = sev_signer_request_sign(key, body, &request);
+    if (e == SEV_OK)
+        e = sev_signer_client_ask(c, sev_buf_slice(&request), &answer);
+    free(request.ptr);
+    return e == SEV_OK ? sev_signer_read_signature(answer, out_keyid, sig) : e;
+}
+
+struct sev_sign sev_signer_client_sign(struct sev_signer_client *client)
+{
+    return (struct sev_sign){client, sign};
+}

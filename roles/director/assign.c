@@ -1,0 +1,150 @@
+/* assign - an operator's wish for a vehicle, checked against what the vehicle is and has.
+ * REQ-DIR-14 REQ-DIR-21 REQ-DIR-24. SPDX-License-Identifier: MIT */
+#include "internal.h"
+
+struct wish {
+    const struct sev_director_wish *asked;
+    struct director_ecus ecus;
+    uint8_t given[SEV_STORE_ECUS_MAX];   /* has an image in this wish */
+    uint8_t grouped[SEV_STORE_ECUS_MAX]; /* stands in a group */
+};
+
+static sev_err check_canonical(const struct sev_director_call *call, sev_slice text)
+{
+    struct sev_json_info info = {.canonical = 0};
+    sev_err e = sev_json_check(text, sev_arena_scratch(call->arena), &info, NULL);
+    if (e == SEV_OK && (info.canonical & SEV_CANON_OLPC) == 0)
+        e = SEV_E_NOT_CANONICAL;
+    return e;
+}
+
+static sev_err check_ecu(struct wish *w, sev_slice serial, sev_slice entry,
+                         const struct sev_match *match)
+{
+    sev_json_str hardware;
+    sev_json j = sev_json_at(sev_json_get(entry, "hardwareId"));
+    sev_json_string(&j, &hardware);
+    struct sev_ecu *ecu = director_find_ecu(&w->ecus, serial);
+    if (ecu == NULL)
+        return SEV_E_FOREIGN_ECU;
+    if (j.err != SEV_OK)
+        return SEV_E_MALFORMED;
+    /* The inventory knows what it is; neither the wish nor the image may say otherwise. */
+    if (!sev_json_str_eq_slice(hardware, ecu->hardware_id) ||
+        !sev_strings_contain(match->hardware_ids, ecu->hardware_id))
+        return SEV_E_WRONG_HARDWARE;
+    if (match->release_counter < ecu->installed.release_counter)
+        return SEV_E_RELEASE_ROLLBACK;
+    if (ecu->installed.name.len != 0 && match->min_release_counter > ecu->installed.release_counter)
+        return SEV_E_STEPPING_STONE;
+    size_t i = (size_t)(ecu - w->ecus.ecus);
+    if (w->given[i])
+        return SEV_E_DUPLICATE_ECU;
+    w->given[i] = 1;
+    return SEV_OK;
+}
+
+static sev_err check_target(struct wish *w, sev_json_str name, sev_slice value)
+{
+    struct sev_target t;
+    struct sev_match match;
+    if (name.escaped || !sev_name_is_clean(name.raw))
+        return SEV_E_BAD_NAME;
+    sev_err e = sev_target_parse(name, value, SEV_PROFILE_NATIVE, &t);
+    if (e == SEV_OK && (t.match.len == 0 || t.ecu_identifiers.len == 0 || t.hardware_ids.len != 0))
+        e = SEV_E_MALFORMED;
+    if (e == SEV_OK)
+        e = sev_match_parse(t.match, &match);
+    if (e == SEV_OK && (t.encryption.len != 0) != (match.plaintext.len != 0))
+        e = SEV_E_DOWNGRADE;
+    if (e != SEV_OK)
+        return e;
+    sev_json j = sev_json_at(t.ecu_identifiers);
+    sev_json_str serial;
+    sev_json_object(&j);
+    while (e == SEV_OK && sev_json_member(&j, &serial)) {
+        sev_slice entry = SEV_EMPTY;
+        sev_json_skip(&j, &entry);
+        e = serial.escaped ? SEV_E_FOREIGN_ECU : check_ecu(w, serial.raw, entry, &match);
+    }
+    return e == SEV_OK ? j.err : e;
+}
+
+static sev_err check_targets(struct wish *w)
+{
+    sev_json j = sev_json_at(w->asked->targets);
+    sev_json_str name;
+    sev_err e = SEV_OK;
+    sev_json_object(&j);
+    while (e == SEV_OK && sev_json_member(&j, &name)) {
+        sev_slice value = SEV_EMPTY;
+        sev_json_skip(&j, &value);
+        e = check_target(w, name, value);
+    }
+    return e == SEV_OK ? j.err : e;
+}
+
+static sev_err check_groups(struct wish *w)
+{
+    sev_json j = sev_json_at(w->asked->groups);
+    if (w->asked->groups.len == 0)
+        return SEV_OK;
+    sev_json_array(&j);
+    while (sev_json_element(&j)) {
+        sev_json_array(&j);
+        while (sev_json_element(&j)) {
+            sev_json_str serial;
+            sev_json_string(&j, &serial);
+            const struct sev_ecu *ecu =
+                j.err == SEV_OK ? director_find_ecu(&w->ecus, serial.raw) : NULL;
+            if (ecu == NULL || !w->given[ecu - w->ecus.ecus] || w->grouped[ecu - w->ecus.ecus]++)
+                return j.err != SEV_OK ? j.err : SEV_E_BUNDLE;
+        }
+    }
+    return j.err;
+}
+
+static sev_err check(const struct sev_director_call *call, struct wish *w)
+{
+    const struct sev_director_wish *a = w->asked;
+    if (a->bundle_id.len == 0 || a->bundle_id.len > SEV_ID_BYTES_MAX ||
+        a->correlation_id.len > SEV_ID_BYTES_MAX)
+        return SEV_E_MALFORMED;
+    if (a->targets.len > SEV_DIRECTOR_TARGETS_BYTES_MAX - 4096)
+        return SEV_E_TOO_LONG;
+    sev_err e = check_canonical(call, a->targets);
+    if (e == SEV_OK && a->groups.len != 0)
+        e = check_canonical(call, a->groups);
+    if (e == SEV_OK)
+        e = check_targets(w);
+    return e == SEV_OK ? check_groups(w) : e;
+}
+
+sev_err sev_director_assign(const struct sev_director *d, const struct sev_director_call *call,
+                            const struct sev_director_wish *wish, int64_t *out_version)
+{
+    static const char *const names[] = {"bundle", "correlation", "remark", NULL};
+    const sev_slice values[] = {wish->bundle_id, wish->correlation_id, wish->remark};
+    struct sev_decision decision = {call->now, wish->actor, SEV_LIT("assign"), SEV_EMPTY};
+    struct sev_assignment now;
+    struct wish w = {.asked = wish};
+    sev_err e = director_ecus(d, call, wish->vehicle, &w.ecus);
+    if (e == SEV_OK)
+        e = check(call, &w);
+    if (e == SEV_OK)
+        e = d->store->assignment_get(d->store->self, wish->vehicle, call->arena, &now);
+    if (e == SEV_OK)
+        e = director_reason(call, &decision.reason, names, values);
+    if (e != SEV_OK)
+        return e;
+    struct sev_assignment next = {.vehicle = wish->vehicle,
+                                  .version = now.version + 1,
+                                  .bundle_id = wish->bundle_id,
+                                  .correlation_id = wish->correlation_id,
+                                  .targets = wish->targets,
+                                  .groups = wish->groups};
+    e = d->store->assign(d->store->self, &next, &decision);
+    if (e == SEV_OK)
+        *out_version = next.version;
+    return e;
+}

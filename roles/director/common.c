@@ -1,0 +1,43 @@
+/* common - the inventory as the parts of the Director read it.  SPDX-License-Identifier: MIT */
+#include "internal.h"
+
+sev_err director_ecus(const struct sev_director *d, const struct sev_director_call *call,
+                      sev_slice vehicle, struct director_ecus *out)
+{
+    struct director_ecus found = {.count = 0};
+    found.ecus = (struct sev_ecu *)(void *)sev_arena_take(call->arena,
+                                                          SEV_STORE_ECUS_MAX * sizeof *found.ecus);
+    if (found.ecus == NULL)
+        return SEV_E_MEMORY;
+    sev_err e = d->store->ecus_get(d->store->self, vehicle, call->arena, found.ecus, &found.count);
+    if (e == SEV_OK)
+        *out = found;
+    return e;
+}
+
+struct sev_ecu *director_find_ecu(const struct director_ecus *ecus, sev_slice serial)
+{
+    for (uint32_t i = 0; i < ecus->count; i++)
+        if (sev_slice_eq(ecus->ecus[i].serial, serial))
+            return &ecus->ecus[i];
+    return NULL;
+}
+
+sev_err director_reason(const struct sev_director_call *call, sev_slice *out,
+                        const char *const names[], const sev_slice values[])
+{
+    size_t bytes = 64;
+    for (size_t i = 0; names[i] != NULL; i++)
+        bytes += strlen(names[i]) + 6 * values[i].len + 8;
+    sev_buf room = director_buf(call, bytes);
+    sev_json_writer w = sev_json_writer_to(&room);
+    sev_json_w_object(&w);
+    for (size_t i = 0; names[i] != NULL; i++)
+        if (values[i].len != 0)
+            sev_json_w_string_member(&w, names[i], values[i]);
+    sev_json_w_object_end(&w);
+    sev_err e = sev_arena_want(sev_json_w_end(&w));
+    if (e == SEV_OK)
+        *out = sev_buf_slice(&room);
+    return e;
+}

@@ -1,0 +1,38 @@
+/* internal - shared by the parts of the Director.  SPDX-License-Identifier: MIT */
+#ifndef SEV_DIRECTOR_INTERNAL_H
+#define SEV_DIRECTOR_INTERNAL_H
+
+#include "secureev/director.h"
+
+static inline sev_slice director_text(const char *text)
+{
+    return sev_slice_of(text, strlen(text));
+}
+
+/** A buffer of `bytes` in the arena; its cap is 0 when there is no room. */
+static inline sev_buf director_buf(const struct sev_director_call *call, size_t bytes)
+{
+    uint8_t *room = sev_arena_take(call->arena, bytes);
+    return sev_buf_of(room, room == NULL ? 0 : bytes);
+}
+
+/** Have a body signed: the whole document, in the arena. `bytes_max` of what it may become. */
+SEV_MUST_USE sev_err director_signed(const struct sev_director *d,
+                                     const struct sev_director_call *call, const char *key,
+                                     sev_slice body, size_t bytes_max, sev_slice *out);
+
+/** The inventory's ECUs of a vehicle, in the arena. */
+struct director_ecus {
+    struct sev_ecu *ecus;
+    uint32_t count;
+};
+SEV_MUST_USE sev_err director_ecus(const struct sev_director *d,
+                                   const struct sev_director_call *call, sev_slice vehicle,
+                                   struct director_ecus *out);
+struct sev_ecu *director_find_ecu(const struct director_ecus *ecus, sev_slice serial);
+
+/** Reasons are canonical objects of texts, named in their order: pairs until a NULL name. */
+SEV_MUST_USE sev_err director_reason(const struct sev_director_call *call, sev_slice *out,
+                                     const char *const names[], const sev_slice values[]);
+
+#endif
