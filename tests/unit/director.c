@@ -386,7 +386,8 @@ TEST(director__half_of_a_life_over__files_are_made_anew)
     CHECK_EQ(files.files[SEV_STORE_TARGETS].version, 2);
 }
 
-/* Each breaks one thing in a status that would be taken. REQ-DIR-05 REQ-DIR-08..13 REQ-D26 */
+/* Each breaks one thing in a status that would be taken. REQ-DIR-05 REQ-DIR-08 REQ-DIR-10
+ * REQ-DIR-11 REQ-DIR-13 REQ-D26 */
 TEST(director__status_of_somebody_or_something_else__refused_and_nothing_kept)
 {
     begin();
