@@ -1,5 +1,6 @@
 /* status - what a vehicle says of itself: everything is checked, then all of it is kept at once,
- * then it is answered. REQ-DIR-05 REQ-DIR-07 REQ-DIR-08 REQ-D24 REQ-D27 SPDX-License-Identifier: MIT *
+ * then it is answered. REQ-DIR-05 REQ-DIR-07 REQ-DIR-08 REQ-D24 REQ-D27
+ * SPDX-License-Identifier: MIT */
 #include "internal.h"
 
 struct hearing {
