@@ -87,7 +87,7 @@ static sev_err connect(const char *path, int flags, struct sev_db *db)
     /* "file:..." and ":memory:" mean something to SQLite, "./file:..." does not. */
     char plain[SEV_FS_PATH_MAX + 2];
     int n = snprintf(plain, sizeof plain, "%s%s", path[0] == '/' ? "" : "./", path);
-    if (path[0] == '\0' || n < 0 || (size_t)n >= sizeof plain)
+    if (n < 0 || (size_t)n >= sizeof plain)
         return SEV_E_BAD_NAME;
     memset(db, 0, sizeof *db);
     int rc = sqlite3_open_v2(plain, &db->handle, flags | SQLITE_OPEN_NOMUTEX, NULL);
@@ -184,6 +184,8 @@ static sev_err prepare_file(sqlite3 *handle)
     sev_err e = judge(handle, &version);
     if (e != SEV_OK)
         return e; /* before anything was written to it */
+    if (sqlite3_db_readonly(handle, "main") != 0)
+        return SEV_E_IO; /* opened all the same, to read */
     bool wal = false;
     int rc = sqlite3_exec(handle, "PRAGMA journal_mode = WAL", journal_is_wal, &wal, NULL);
     if (rc == SQLITE_OK && !wal)
