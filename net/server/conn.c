@@ -1,4 +1,5 @@
 /* conn - one connection: its phases, its turns, its end. SPDX-License-Identifier: MIT */
+#include <errno.h>
 #include <openssl/err.h>
 #include <stdlib.h>
 #include <sys/ioctl.h>
@@ -82,10 +83,10 @@ static enum step linger_step(struct worker *w, struct conn *c)
     }
     while (c->readable && c->lingered < LINGER_BYTES_MAX) {
         ssize_t n = recv(c->fd, w->scratch, sizeof w->scratch, 0);
-        if (n == 0)
+        if (n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR))
             return CLOSE;
         if (n < 0)
-            c->readable = false;
+            c->readable = errno == EINTR;
         else
             c->lingered += (size_t)n;
     }

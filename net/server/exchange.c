@@ -157,14 +157,18 @@ void sev_exchange_answer(struct sev_exchange *x, unsigned status, const char *ty
     sev_exchange_answer_owned(x, status, type, copy, body.len);
 }
 
-void sev_exchange_refuse(struct sev_exchange *x, sev_err why)
+void server_exchange_refuse(struct sev_exchange *x, unsigned status, sev_err why)
 {
     char text[512];
-    unsigned status = sev_http_status(why);
     int len = snprintf(text, sizeof text,
                        "{\"code\":\"%s\",\"detail\":\"%s\",\"status\":%u,\"title\":\"%s\"}",
                        sev_err_id(why), sev_err_sentence(why), status, sev_http_reason(status));
     sev_exchange_answer(x, status, "application/problem+json", sev_slice_of(text, (size_t)len));
+}
+
+void sev_exchange_refuse(struct sev_exchange *x, sev_err why)
+{
+    server_exchange_refuse(x, sev_http_status(why), why);
 }
 
 static void keep_etag(char out[84], sev_slice etag)

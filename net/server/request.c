@@ -8,7 +8,8 @@
 
 #define BODY_BYTES_FIRST 16384u
 
-enum step server_refuse(struct worker *w, struct conn *c, sev_err why, uint32_t wait_ms)
+static enum step refuse_as(struct worker *w, struct conn *c, unsigned status, sev_err why,
+                           uint32_t wait_ms)
 {
     struct sev_exchange *x = c->x;
     COUNT_ADD(w->counters.requests_refused, 1);
@@ -17,15 +18,20 @@ enum step server_refuse(struct worker *w, struct conn *c, sev_err why, uint32_t 
                                            .why = why,
                                            .phase = c->phase == REQUEST ? "head" : "body",
                                            .request = x->parsed ? &x->request : NULL,
-                                           .status = sev_http_status(why)});
+                                           .status = status});
     if (wait_ms > 0) {
         char seconds[16];
         snprintf(seconds, sizeof seconds, "%u", (unsigned)(wait_ms + 999) / 1000);
         sev_exchange_add_field(x, SEV_LIT("Retry-After"), sev_slice_of(seconds, strlen(seconds)));
     }
-    sev_exchange_refuse(x, why);
+    server_exchange_refuse(x, status, why);
     server_answer_begin(w, c);
     return AGAIN;
+}
+
+enum step server_refuse(struct worker *w, struct conn *c, sev_err why, uint32_t wait_ms)
+{
+    return refuse_as(w, c, sev_http_status(why), why, wait_ms);
 }
 
 static void begin_window(struct worker *w, struct conn *c)
@@ -91,8 +97,9 @@ static enum step begin(struct worker *w, struct conn *c)
     x->parsed = true;
     x->body_state = r->chunked || r->body_bytes > 0 ? BODY_COMING : BODY_WHOLE;
     sev_err e = admit(w, c, &wait_ms);
-    if (e != SEV_OK)
-        return server_refuse(w, c, e, wait_ms);
+    if (e != SEV_OK) /* what is wrong is the peer, not what it sent */
+        return refuse_as(w, c, sev_err_class(e) == SEV_CLASS_REFUSE ? 403 : sev_http_status(e), e,
+                         wait_ms);
     x->announced = true;
     e = w->server->handler.head(w->server->handler.context, x, &x->plan);
     if (e == SEV_OK && x->answer.given) {

@@ -254,6 +254,7 @@ struct sev_exchange *server_exchange_take(struct worker *w, struct conn *c);
  */
 void server_exchange_over(struct worker *w, struct sev_exchange *x);
 void server_exchange_free(struct worker *w, struct sev_exchange *x);
+void server_exchange_refuse(struct sev_exchange *x, unsigned status, sev_err why);
 
 /* answer.c */
 /** An answer was given: make its head and begin to send. */

@@ -4,6 +4,7 @@
 
 #include <openssl/pem.h>
 #include <openssl/x509v3.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <time.h>
@@ -45,7 +46,7 @@ static void to_pem(struct credential *c)
 }
 
 struct credential *credential_new(const struct credential *ca, const char *common_name,
-                                  const char *uri, long days)
+                                  const char *uri, long seconds)
 {
     static long serial = 1;
     struct credential *c = calloc(1, sizeof *c);
@@ -57,7 +58,7 @@ struct credential *credential_new(const struct credential *ca, const char *commo
     CHECK(c->key != NULL && x != NULL && X509_set_version(x, 2) == 1);
     CHECK(ASN1_INTEGER_set(X509_get_serialNumber(x), serial++) == 1);
     CHECK(X509_gmtime_adj(X509_getm_notBefore(x), -30L * 86400) != NULL);
-    CHECK(X509_gmtime_adj(X509_getm_notAfter(x), days * 86400) != NULL);
+    CHECK(X509_gmtime_adj(X509_getm_notAfter(x), seconds) != NULL);
     CHECK(X509_NAME_add_entry_by_txt(X509_get_subject_name(x), "CN", MBSTRING_ASC,
                                      (const unsigned char *)common_name, -1, -1, 0) == 1);
     const X509 *issuer = ca != NULL ? ca->certificate : x;
@@ -148,7 +149,10 @@ static void *answer_late(void *context)
 static void later(struct served *s, struct sev_exchange *x)
 {
     struct late *l = malloc(sizeof *l);
-    CHECK(l != NULL);
+    if (l == NULL) {
+        sev_exchange_refuse(x, SEV_E_MEMORY);
+        return;
+    }
     *l = (struct late){x, s->later_ms};
     sev_exchange_later(x);
     pthread_mutex_lock(&s->lock);
@@ -244,9 +248,10 @@ struct served *served_new(void)
     static struct served s;
     static struct credential *ca, *own;
     if (ca == NULL) {
-        ca = credential_new(NULL, "test CA", NULL, 30);
-        own = credential_new(ca, "test server", NULL, 30);
+        ca = credential_new(NULL, "test CA", NULL, DAYS(30));
+        own = credential_new(ca, "test server", NULL, DAYS(30));
     }
+    (void)signal(SIGPIPE, SIG_IGN); /* of the clients here: OpenSSL's own sockets */
     served_stop(&s, 0);
     memset(&s, 0, sizeof s);
     CHECK(pthread_mutex_init(&s.lock, NULL) == 0);

@@ -19,7 +19,8 @@ struct credential {
 /** Issued by `ca`, or by itself when that is NULL (then it is a CA). `uri` may be NULL. Valid from
  * a day ago to `days` from now, which may be negative. */
 struct credential *credential_new(const struct credential *ca, const char *common_name,
-                                  const char *uri, long days);
+                                  const char *uri, long seconds);
+#define DAYS(n) (86400L * (n))
 void credential_free(struct credential *c);
 
 /* ------------------------------------------------------------------ server */
@@ -105,6 +106,9 @@ struct client {
  *  NULL. NULL when the server refuses. */
 struct client *client_new(const struct served *s, const struct credential *who,
                           SSL_SESSION *session);
+/** As it came to be: TLS context of clients, for those that want to be strange. */
+SSL_CTX *client_context(const struct served *s, const struct credential *who);
+struct client *client_over(const struct served *s, SSL_CTX *context, SSL_SESSION *session);
 /** Just the TCP connection. */
 int client_connect(const struct served *s);
 void client_free(struct client *c);

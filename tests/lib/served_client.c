@@ -23,36 +23,42 @@ int client_connect(const struct served *s)
     return fd;
 }
 
-static bool shake_hands(struct client *c, const struct served *s, const struct credential *who,
-                        SSL_SESSION *session)
+SSL_CTX *client_context(const struct served *s, const struct credential *who)
 {
-    c->context = SSL_CTX_new(TLS_client_method());
-    CHECK(c->context != NULL);
-    X509_STORE_add_cert(SSL_CTX_get_cert_store(c->context), s->ca->certificate);
-    SSL_CTX_set_verify(c->context, SSL_VERIFY_PEER, NULL);
+    SSL_CTX *context = SSL_CTX_new(TLS_client_method());
+    CHECK(context != NULL);
+    X509_STORE_add_cert(SSL_CTX_get_cert_store(context), s->ca->certificate);
+    SSL_CTX_set_verify(context, SSL_VERIFY_PEER, NULL);
     if (who != NULL) {
-        CHECK(SSL_CTX_use_certificate(c->context, who->certificate) == 1);
-        CHECK(SSL_CTX_use_PrivateKey(c->context, who->key) == 1);
+        CHECK(SSL_CTX_use_certificate(context, who->certificate) == 1);
+        CHECK(SSL_CTX_use_PrivateKey(context, who->key) == 1);
     }
-    c->ssl = SSL_new(c->context);
+    return context;
+}
+
+struct client *client_over(const struct served *s, SSL_CTX *context, SSL_SESSION *session)
+{
+    struct client *c = calloc(1, sizeof *c);
+    CHECK(c != NULL);
+    c->fd = client_connect(s);
+    c->context = context;
+    if (context == NULL)
+        return c;
+    c->ssl = SSL_new(context);
     CHECK(c->ssl != NULL && SSL_set_fd(c->ssl, c->fd) == 1);
     if (session != NULL)
         CHECK(SSL_set_session(c->ssl, session) == 1);
     ERR_clear_error();
-    return SSL_connect(c->ssl) == 1;
+    if (SSL_connect(c->ssl) == 1)
+        return c;
+    client_free(c);
+    return NULL;
 }
 
 struct client *client_new(const struct served *s, const struct credential *who,
                           SSL_SESSION *session)
 {
-    struct client *c = calloc(1, sizeof *c);
-    CHECK(c != NULL);
-    c->fd = client_connect(s);
-    if (!s->plain && !shake_hands(c, s, who, session)) {
-        client_free(c);
-        return NULL;
-    }
-    return c;
+    return client_over(s, s->plain ? NULL : client_context(s, who), session);
 }
 
 void client_free(struct client *c)

@@ -11,7 +11,7 @@ static struct credential *vehicle(const struct served *s)
 {
     static struct credential *c;
     if (c == NULL)
-        c = credential_new(s->ca, "vehicle-1", "did:secureev:1", 20);
+        c = credential_new(s->ca, "vehicle-1", "did:secureev:1", DAYS(20));
     return c;
 }
 
@@ -400,7 +400,7 @@ TEST(server__reload__open_connections_stay_new_ones_see_the_new_certificate)
     struct client *c = started(s);
     CHECK_EQ(client_get(c, "/who"), 200);
     SSL_SESSION *session = client_session(c);
-    struct credential *other = credential_new(s->ca, "next server", NULL, 30);
+    struct credential *other = credential_new(s->ca, "next server", NULL, DAYS(30));
     struct sev_server_tls tls = s->tls;
     tls.certificates = sev_slice_of(other->certificate_pem, strlen(other->certificate_pem));
     CHECK_ERR(sev_server_reload(s->server, &tls), SEV_E_KEY); /* another's key: all is as before */
