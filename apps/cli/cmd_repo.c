@@ -212,7 +212,10 @@ static const struct cli_option lint_options[] = {
      .choices = "director images regulator",
      .shown = "the repository's",
      .help = "which of the three it is"},
-    {.name = "days", .value = "N", .fallback = "7", .help = "warn of what expires within"},
+    {.name = "days",
+     .value = "N",
+     .shown = "7, or half of its usual life where that is less",
+     .help = "warn of what expires within"},
     {.name = "now", .value = "TIME", .shown = "the system clock", .help = "trusted time, RFC 3339"},
     {0}};
 

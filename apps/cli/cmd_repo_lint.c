@@ -6,6 +6,8 @@
 
 #include "repo.h"
 
+#define LINT_DAYS 7
+
 struct finding {
     bool is_error;
     char *code, *role, *subject, *text;
@@ -138,7 +140,7 @@ int repo_run_lint(struct cli *c)
     char native[SEV_FS_PATH_MAX], aktualizr[SEV_FS_PATH_MAX];
     struct sev_lint_config config = {.profile = SEV_PROFILE_NATIVE};
     struct findings all = {NULL, 0, 0, false};
-    uint64_t days = 0;
+    uint64_t days = LINT_DAYS;
     int code = cli_opt_time(c, "now", &config.now);
     if (code == 0)
         code = cli_opt_integer(c, "days", 0, SEV_REPOSITORY_DAYS_MAX, &days);
@@ -151,6 +153,7 @@ int repo_run_lint(struct cli *c)
     if (code != 0)
         return code;
     config.days = (uint32_t)days;
+    config.all_of_them = cli_opt(c, "days") != NULL;
     bool both = is_there(c, aktualizr);
     code = lint_profile(c, &config, native, both ? aktualizr : NULL, &all);
     if (code == 0 && both) {

@@ -359,6 +359,7 @@ struct sev_lint_config {
     sev_repository_kind kind;
     sev_time now;
     uint32_t days;      /**< warn of what expires within */
+    bool all_of_them;   /**< though half of its usual life is less; else that is soon enough */
     const char *other;  /**< the other profile's folder, to compare, or NULL */
     uint64_t bytes_max; /**< of metadata hashed in searches; 0: SEV_LINT_BYTES */
 };

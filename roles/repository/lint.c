@@ -31,7 +31,7 @@ static void check_expiry(struct lint *l, const struct sev_public_file *f)
     /* What lives a day is always about to expire: there, half its life is soon. */
     sev_time soon = (sev_time)l->config->days * DAY;
     sev_time half = (sev_time)usual_days(l, f->role) * DAY / 2;
-    soon = half < soon ? half : soon;
+    soon = half < soon && !l->config->all_of_them ? half : soon;
     char when[32];
     sev_buf b = sev_buf_of(when, sizeof when - 1);
     sev_time_format(f->common.expires, &b);
