@@ -224,6 +224,13 @@ sev_err sev_db_open_writer(const char *path, struct sev_db *out)
     if (e != SEV_OK)
         return e;
     e = prepare_file(out->handle);
+    /* All statements, now: they may need memory that is not there when something has to be rolled
+     * back, and a file that is not as the migrations left it is found at once. */
+    for (int i = 0; e == SEV_OK && i < SEV_SQL_COUNT; i++) {
+        struct sev_query q;
+        sev_query_begin(&q, out, (enum sev_sql)i);
+        e = sev_db_err(q.rc);
+    }
     if (e != SEV_OK)
         sev_db_close(out);
     return e;
