@@ -34,12 +34,20 @@ struct director {
     struct desk *desks;
     unsigned desk_count;
     pthread_rwlock_t roots_lock;
-    struct roots roots;
+    struct roots roots, aktualizr_roots;
 };
 
 /* ------------------------------------------------------------------- routes */
 
-enum route { ROUTE_NONE, ROUTE_STATUS, ROUTE_ECUS, ROUTE_FILE };
+enum route {
+    ROUTE_NONE,
+    ROUTE_STATUS,
+    ROUTE_ECUS,
+    ROUTE_FILE,
+    ROUTE_MANIFEST,
+    ROUTE_AKTUALIZR_FILE,
+    ROUTE_HEARD, /**< aktualizr tells what nobody asked for: taken and forgotten */
+};
 
 /* "12.targets.json" -> 12 and "targets.json"; "timestamp.json" -> 0. */
 static sev_slice split_version(sev_slice name, uint64_t *out)
@@ -54,15 +62,33 @@ static sev_slice split_version(sev_slice name, uint64_t *out)
     return sev_slice_sub(name, digits + 1, name.len);
 }
 
+/* X(method, path, route). In the second half the URLs of aktualizr, contract 6. */
+#define ROUTES(X)                                                                                  \
+    X(POST, "/status", STATUS)                                                                     \
+    X(POST, "/ecus", ECUS)                                                                         \
+    X(POST, "/director/ecus", ECUS)                                                                \
+    X(PUT, "/director/manifest", MANIFEST)                                                         \
+    X(POST, "/events", HEARD)                                                                      \
+    X(PUT, "/system_info", HEARD)                                                                  \
+    X(PUT, "/system_info/network", HEARD)                                                          \
+    X(POST, "/system_info/config", HEARD)                                                          \
+    X(PUT, "/core/installed", HEARD)
+
+static bool begins(sev_slice text, sev_slice with)
+{
+    return text.len > with.len && memcmp(text.ptr, with.ptr, with.len) == 0;
+}
+
 static enum route route_of(const struct sev_http_request *r)
 {
-    bool post = r->method == SEV_HTTP_POST;
-    bool get = r->method == SEV_HTTP_GET || r->method == SEV_HTTP_HEAD;
-    if (post && sev_slice_eq(r->path, SEV_LIT("/status")))
-        return ROUTE_STATUS;
-    if (post && sev_slice_eq(r->path, SEV_LIT("/ecus")))
-        return ROUTE_ECUS;
-    return get ? ROUTE_FILE : ROUTE_NONE;
+#define X(verb, text, route)                                                                       \
+    if (r->method == SEV_HTTP_##verb && sev_slice_eq(r->path, SEV_LIT(text)))                      \
+        return ROUTE_##route;
+    ROUTES(X)
+#undef X
+    if (r->method != SEV_HTTP_GET && r->method != SEV_HTTP_HEAD)
+        return ROUTE_NONE;
+    return begins(r->path, SEV_LIT("/director/")) ? ROUTE_AKTUALIZR_FILE : ROUTE_FILE;
 }
 
 static sev_err admit(void *context, const struct sev_server_peer *peer,
@@ -81,9 +107,12 @@ static sev_err head(void *context, struct sev_exchange *x, struct sev_body_plan 
         *out = (struct sev_body_plan){SEV_BODY_GATHER, SEV_MESSAGE_BYTES_MAX, false};
         return SEV_OK;
     case ROUTE_ECUS:
-        *out = (struct sev_body_plan){SEV_BODY_GATHER, 4 * SEV_MESSAGE_BYTES_MAX, false};
+    case ROUTE_MANIFEST:
+    case ROUTE_HEARD:
+        *out = (struct sev_body_plan){SEV_BODY_GATHER, SEV_MANIFEST_BYTES_MAX, false};
         return SEV_OK;
     case ROUTE_FILE:
+    case ROUTE_AKTUALIZR_FILE:
         return SEV_OK;
     case ROUTE_NONE:
         break;
@@ -94,7 +123,10 @@ static sev_err head(void *context, struct sev_exchange *x, struct sev_body_plan 
 static void whole(void *context, struct sev_exchange *x)
 {
     struct director *r = context;
-    pool_give(r->pool, x);
+    if (route_of(sev_exchange_request(x)) == ROUTE_HEARD)
+        sev_exchange_answer(x, 200, "application/json", SEV_LIT("{}"));
+    else
+        pool_give(r->pool, x);
 }
 
 /* --------------------------------------------------------------------- work */
@@ -106,7 +138,8 @@ static struct sev_director director_of(struct director *r, struct desk *desk)
                                  .events = r->app->events,
                                  .keys = {sev_config_text(r->block, "targets_key"),
                                           sev_config_text(r->block, "snapshot_key"),
-                                          sev_config_text(r->block, "timestamp_key")},
+                                          sev_config_text(r->block, "timestamp_key"),
+                                          sev_config_text(r->block, "aktualizr_key")},
                                  .roots = r->roots.files,
                                  .root_count = r->roots.count,
                                  .lives = SEV_DIRECTOR_LIVES,
@@ -127,44 +160,78 @@ static void answer_status(const struct sev_director *d, const struct sev_directo
     free(out.ptr);
 }
 
-/* The version that is asked for must be the newest; a root may be any. */
-static sev_err find_file(const struct sev_director *d, const struct sev_director_call *call,
-                         sev_slice vehicle, sev_slice path, sev_slice *out)
+static sev_err find_root(const struct roots *roots, uint64_t version, sev_slice *out)
+{
+    if (version == 0 || version > roots->count)
+        return SEV_E_NOT_FOUND;
+    *out = roots->files[version - 1];
+    return SEV_OK;
+}
+
+/* Any root, or the newest of the other files under its exact name. */
+static sev_err find_file(const struct director *r, const struct sev_director *d,
+                         const struct sev_director_call *call, sev_slice vehicle, sev_slice path,
+                         sev_slice *out)
 {
     struct sev_issued files;
     uint64_t version;
     sev_slice name = split_version(sev_slice_sub(path, 1, path.len), &version);
-    if (sev_slice_eq(name, SEV_LIT("root.json")) && version != 0) {
-        if (version > d->root_count)
-            return SEV_E_NOT_FOUND;
-        *out = d->roots[version - 1];
-        return SEV_OK;
-    }
+    if (sev_slice_eq(name, SEV_LIT("root.json")))
+        return find_root(&r->roots, version, out);
     int role = sev_slice_eq(name, SEV_LIT("timestamp.json"))  ? SEV_STORE_TIMESTAMP
                : sev_slice_eq(name, SEV_LIT("snapshot.json")) ? SEV_STORE_SNAPSHOT
                : sev_slice_eq(name, SEV_LIT("targets.json"))  ? SEV_STORE_TARGETS
                                                               : SEV_STORE_ROLES;
     if (role == SEV_STORE_ROLES || (version == 0) != (role == SEV_STORE_TIMESTAMP))
         return SEV_E_NOT_FOUND;
-    struct sev_vehicle row;
-    sev_err e = d->store->vehicle_get(d->store->self, vehicle, call->arena, &row);
-    if (e == SEV_OK)
-        e = sev_director_issue(d, call, vehicle, &files);
+    sev_err e = sev_director_issue(d, call, vehicle, &files);
     if (e != SEV_OK)
         return e;
-    if (version != 0 && files.files[role].version != (int64_t)version)
+    if (files.files[role].version == 0 ||
+        (version != 0 && files.files[role].version != (int64_t)version))
         return SEV_E_NOT_FOUND;
     *out = files.files[role].bytes;
     return SEV_OK;
 }
 
-static void answer_file(const struct sev_director *d, const struct sev_director_call *call,
-                        sev_slice vehicle, struct sev_exchange *x)
+/* N.root.json, exactly that one, and targets.json: there is nothing else in that dialect, and a
+ * vehicle of the native profile does not get to speak it. */
+static sev_err find_aktualizr(const struct director *r, const struct sev_director *d,
+                              const struct sev_director_call *call, sev_slice vehicle,
+                              sev_slice path, sev_slice *out)
 {
-    sev_slice bytes = SEV_EMPTY;
-    sev_err e = find_file(d, call, vehicle, sev_exchange_request(x)->path, &bytes);
+    struct sev_issued files;
+    struct sev_vehicle row;
+    uint64_t version;
+    sev_slice name =
+        split_version(sev_slice_sub(path, sizeof "/director/" - 1, path.len), &version);
+    if (sev_slice_eq(name, SEV_LIT("root.json")))
+        return find_root(&r->aktualizr_roots, version, out);
+    if (!sev_slice_eq(name, SEV_LIT("targets.json")) || version != 0)
+        return SEV_E_NOT_FOUND;
+    sev_err e = d->store->vehicle_get(d->store->self, vehicle, call->arena, &row);
+    if (e == SEV_OK && row.profile != SEV_PROFILE_AKTUALIZR)
+        e = SEV_E_NOT_FOUND;
     if (e == SEV_OK)
-        sev_exchange_answer(x, 200, "application/json", bytes);
+        e = sev_director_issue(d, call, vehicle, &files);
+    if (e == SEV_OK)
+        *out = files.files[SEV_STORE_TARGETS].bytes;
+    return e;
+}
+
+/* aktualizr writes the body of a refusal where it wants a file: it gets none. Contract 4 */
+static void refuse_empty(struct sev_exchange *x, sev_err e)
+{
+    sev_exchange_answer(x, sev_http_status(e), "application/json", SEV_EMPTY);
+}
+
+static void answer(struct sev_exchange *x, enum route route, sev_err e, sev_slice bytes)
+{
+    bool foreign = route == ROUTE_AKTUALIZR_FILE || route == ROUTE_MANIFEST;
+    if (e == SEV_OK)
+        sev_exchange_answer(x, route == ROUTE_ECUS ? 201 : 200, "application/json", bytes);
+    else if (foreign)
+        refuse_empty(x, e);
     else
         sev_exchange_refuse(x, e);
 }
@@ -179,17 +246,27 @@ static void work(void *context, unsigned thread, struct sev_exchange *x)
     pthread_rwlock_rdlock(&r->roots_lock);
     struct sev_director d = director_of(r, desk);
     enum route route = route_of(sev_exchange_request(x));
-    if (route == ROUTE_STATUS) {
+    sev_slice path = sev_exchange_request(x)->path, bytes = SEV_LIT("{}");
+    sev_err e = SEV_OK;
+    switch (route) {
+    case ROUTE_STATUS:
         answer_status(&d, &call, vehicle, x);
-    } else if (route == ROUTE_ECUS) {
-        sev_err e = sev_director_register(&d, &call, vehicle, sev_exchange_body(x));
-        if (e == SEV_OK)
-            sev_exchange_answer(x, 201, "application/json", SEV_LIT("{}"));
-        else
-            sev_exchange_refuse(x, e);
-    } else {
-        answer_file(&d, &call, vehicle, x);
+        break;
+    case ROUTE_ECUS:
+        e = sev_director_register(&d, &call, vehicle, sev_exchange_body(x));
+        break;
+    case ROUTE_MANIFEST:
+        e = sev_director_manifest(&d, &call, vehicle, sev_exchange_body(x));
+        break;
+    case ROUTE_AKTUALIZR_FILE:
+        e = find_aktualizr(r, &d, &call, vehicle, path, &bytes);
+        break;
+    default:
+        e = find_file(r, &d, &call, vehicle, path, &bytes);
+        break;
     }
+    if (route != ROUTE_STATUS)
+        answer(x, route, e, bytes);
     pthread_rwlock_unlock(&r->roots_lock);
 }
 
@@ -214,6 +291,7 @@ static void stop(struct app *app, void *instance)
     if (r->store_open)
         sev_store_sqlite_close(&r->store);
     roots_free(app, &r->roots);
+    roots_free(app, &r->aktualizr_roots);
     pthread_rwlock_destroy(&r->roots_lock);
     free(r);
 }
@@ -250,6 +328,20 @@ static sev_err open_store(struct director *r)
     return e == SEV_OK ? e : app_fail(r->app, e, sev_err_sentence(e), path);
 }
 
+/* Those of aktualizr's dialect where it is spoken; they lie where `secureev repo` puts them. */
+static sev_err load_roots(struct director *r, struct roots *native, struct roots *foreign)
+{
+    char folder[SEV_FS_PATH_MAX];
+    const char *path = sev_config_text(r->block, "metadata");
+    sev_err e = roots_load(r->app, path, SEV_PROFILE_NATIVE, native);
+    if (e != SEV_OK || sev_config_text(r->block, "aktualizr_key")[0] == '\0')
+        return e;
+    int n = snprintf(folder, sizeof folder, "%s/aktualizr", path);
+    if (n < 0 || (size_t)n >= sizeof folder)
+        return app_fail(r->app, SEV_E_BAD_NAME, "the path is too long", path);
+    return roots_load(r->app, folder, SEV_PROFILE_AKTUALIZR, foreign);
+}
+
 static sev_err start(struct app *app, const struct sev_config_block *block, void **out_instance)
 {
     struct director *r = calloc(1, sizeof *r);
@@ -257,7 +349,7 @@ static sev_err start(struct app *app, const struct sev_config_block *block, void
         return app_fail(app, SEV_E_MEMORY, sev_err_sentence(SEV_E_MEMORY), "director");
     *r = (struct director){.app = app, .block = block};
     pthread_rwlock_init(&r->roots_lock, NULL);
-    sev_err e = roots_load(app, sev_config_text(block, "metadata"), &r->roots);
+    sev_err e = load_roots(r, &r->roots, &r->aktualizr_roots);
     if (e == SEV_OK)
         e = open_store(r);
     if (e == SEV_OK)
@@ -280,25 +372,25 @@ static sev_err start(struct app *app, const struct sev_config_block *block, void
 static sev_err reload(struct app *app, void *instance)
 {
     struct director *r = instance;
-    struct roots next;
-    const char *folder = sev_config_text(r->block, "metadata");
-    sev_err e = roots_load(app, folder, &next);
-    if (e != SEV_OK)
-        return e;
-    if (next.count < r->roots.count)
-        e = app_fail(app, SEV_E_ROOT_VERSION, "there are fewer roots than before", folder);
+    struct roots next = {.count = 0}, foreign = {.count = 0};
+    sev_err e = load_roots(r, &next, &foreign);
+    if (e == SEV_OK && (next.count < r->roots.count || foreign.count < r->aktualizr_roots.count))
+        e = app_fail(app, SEV_E_ROOT_VERSION, "there are fewer roots than before",
+                     sev_config_text(r->block, "metadata"));
     if (e == SEV_OK)
         e = app_reload_tls(app, r->block, r->server);
-    if (e != SEV_OK) {
-        roots_free(app, &next);
-        return e;
+    if (e == SEV_OK) {
+        struct roots before = r->roots, foreign_before = r->aktualizr_roots;
+        pthread_rwlock_wrlock(&r->roots_lock);
+        r->roots = next;
+        r->aktualizr_roots = foreign;
+        pthread_rwlock_unlock(&r->roots_lock);
+        next = before;
+        foreign = foreign_before;
     }
-    pthread_rwlock_wrlock(&r->roots_lock);
-    struct roots before = r->roots;
-    r->roots = next;
-    pthread_rwlock_unlock(&r->roots_lock);
-    roots_free(app, &before);
-    return SEV_OK;
+    roots_free(app, &next);
+    roots_free(app, &foreign);
+    return e;
 }
 
 static uint16_t port(const void *instance)

@@ -66,6 +66,17 @@ static sev_err head(void *context, struct sev_exchange *x, struct sev_body_plan 
     return m == SEV_HTTP_GET || m == SEV_HTTP_HEAD ? SEV_OK : SEV_E_HTTP_METHOD;
 }
 
+/* aktualizr writes the body of a refusal into the image: there it gets none. Contract 4 */
+static void refuse(struct sev_exchange *x, sev_err e)
+{
+    static const char folder[] = "/aktualizr/";
+    sev_slice path = sev_exchange_request(x)->path;
+    if (path.len >= sizeof folder - 1 && memcmp(path.ptr, folder, sizeof folder - 1) == 0)
+        sev_exchange_answer(x, sev_http_status(e), "application/octet-stream", SEV_EMPTY);
+    else
+        sev_exchange_refuse(x, e);
+}
+
 static void whole(void *context, struct sev_exchange *x)
 {
     const struct images *r = context;
@@ -75,7 +86,7 @@ static void whole(void *context, struct sev_exchange *x)
     char etag[80];
     sev_err e = open_file(r, request, &fd, &s);
     if (e != SEV_OK) {
-        sev_exchange_refuse(x, e);
+        refuse(x, e);
         return;
     }
     int n = snprintf(etag, sizeof etag, "\"%llx-%llx-%llx\"", (unsigned long long)s.st_ino,

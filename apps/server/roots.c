@@ -16,7 +16,7 @@ void roots_free(struct app *app, struct roots *roots)
     *roots = (struct roots){.count = 0};
 }
 
-static sev_err check_root(sev_slice bytes, int64_t version)
+static sev_err check_root(sev_slice bytes, sev_profile profile, int64_t version)
 {
     size_t room = 2u << 20;
     struct sev_doc doc;
@@ -25,7 +25,7 @@ static sev_err check_root(sev_slice bytes, int64_t version)
     if (memory == NULL)
         return SEV_E_MEMORY;
     struct sev_arena arena = sev_arena_of(memory, room);
-    sev_err e = sev_doc_open(&doc, bytes, SEV_PROFILE_NATIVE, &arena);
+    sev_err e = sev_doc_open(&doc, bytes, profile, &arena);
     if (e == SEV_OK)
         e = sev_root_parse(&doc, &root);
     if (e == SEV_OK && root.common.version != version)
@@ -34,7 +34,7 @@ static sev_err check_root(sev_slice bytes, int64_t version)
     return e;
 }
 
-static sev_err add(struct app *app, const char *path, struct roots *roots)
+static sev_err add(struct app *app, const char *path, sev_profile profile, struct roots *roots)
 {
     sev_slice *files = realloc(roots->files, (roots->count + 1) * sizeof *files);
     if (files != NULL)
@@ -49,7 +49,7 @@ static sev_err add(struct app *app, const char *path, struct roots *roots)
     if (e == SEV_E_NOT_FOUND)
         return e;
     if (e == SEV_OK) {
-        e = check_root(sev_bytes_slice(bytes), (int64_t)roots->count + 1);
+        e = check_root(sev_bytes_slice(bytes), profile, (int64_t)roots->count + 1);
         if (e != SEV_OK)
             sev_bytes_free(app->fs, bytes);
     }
@@ -59,7 +59,7 @@ static sev_err add(struct app *app, const char *path, struct roots *roots)
     return SEV_OK;
 }
 
-sev_err roots_load(struct app *app, const char *folder, struct roots *out)
+sev_err roots_load(struct app *app, const char *folder, sev_profile profile, struct roots *out)
 {
     struct roots made = {.count = 0};
     char path[SEV_FS_PATH_MAX];
@@ -68,7 +68,7 @@ sev_err roots_load(struct app *app, const char *folder, struct roots *out)
         int n = snprintf(path, sizeof path, "%s/%u.root.json", folder, made.count + 1);
         e = n < 0 || (size_t)n >= sizeof path
                 ? app_fail(app, SEV_E_BAD_NAME, "the path is too long", folder)
-                : add(app, path, &made);
+                : add(app, path, profile, &made);
     }
     if (e == SEV_E_NOT_FOUND)
         e = made.count == 0

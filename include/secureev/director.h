@@ -22,8 +22,9 @@ struct sev_director {
     struct sev_events events;
     struct {
         const char *targets, *snapshot, *timestamp; /**< names of keys at the signer */
+        const char *aktualizr; /**< of targets in that dialect; "": it is not spoken */
     } keys;
-    const sev_slice *roots; /**< 1.root.json, 2.root.json, ... */
+    const sev_slice *roots; /**< 1.root.json, 2.root.json, ...: of the native profile */
     uint32_t root_count;
     struct sev_director_lives lives;
     int64_t poll_interval_s, poll_jitter_s;
@@ -65,9 +66,24 @@ SEV_MUST_USE sev_err sev_director_status(const struct sev_director *d,
                                          sev_slice status, sev_buf *answer);
 
 /**
- * The files of a vehicle as they are to be served now: made anew where the assignment changed or
- * half of their life is over, kept before they are returned.
+ * Take a manifest of a vehicle that speaks aktualizr's dialect (contract 10). Each report must be
+ * its ECU's; ECUs that are not in it are left as they are. The counter of the Primary's report must
+ * rise; the very manifest that was accepted last is fine, since it is sent again when an answer was
+ * lost.
  *
+ * @retval as sev_director_status
+ */
+SEV_MUST_USE sev_err sev_director_manifest(const struct sev_director *d,
+                                           const struct sev_director_call *call, sev_slice vehicle,
+                                           sev_slice manifest);
+
+/**
+ * The files of a vehicle as they are to be served now: made anew where the assignment changed or
+ * half of their life is over, kept before they are returned. In aktualizr's dialect there is only
+ * a targets file.
+ *
+ * @retval SEV_E_UNSUPPORTED  that dialect is not spoken here
+
  * @param out  bytes lie in the arena
  */
 SEV_MUST_USE sev_err sev_director_issue(const struct sev_director *d,

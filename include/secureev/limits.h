@@ -47,8 +47,9 @@
 #define SEV_HTTP_CHUNK_DIGITS_MAX 8 /* of a chunk's length: below 4 GiB */
 
 /* Messages (messages.h). */
-#define SEV_MANIFEST_BYTES_MAX (256u * 1024u)       /* aktualizr's, 256 ECUs without prekeys */
-#define SEV_STATUS_ANSWER_BYTES_MAX (1024u * 1024u) /* reply, grant, roots, Director's files */
+#define SEV_MANIFEST_BYTES_MAX (256u * 1024u)          /* aktualizr's, 256 ECUs without prekeys */
+#define SEV_AKTUALIZR_DIRECTOR_BYTES_MAX (64u * 1024u) /* its vehicles read no more */
+#define SEV_STATUS_ANSWER_BYTES_MAX (1024u * 1024u)    /* reply, grant, roots, Director's files */
 #define SEV_NONCE_BYTES 16
 #define SEV_MESSAGE_TEXT_BYTES_MAX 256   /* codes, descriptions, versions of tools */
 #define SEV_FOREIGN_TEXT_BYTES_MAX 16384 /* aktualizr's raw_report: a code for each of 256 ECUs */

@@ -4,39 +4,63 @@
 
 struct wish {
     const struct sev_director_wish *asked;
+    sev_profile profile;
     struct director_ecus ecus;
     uint8_t given[SEV_STORE_ECUS_MAX];   /* has an image in this wish */
     uint8_t grouped[SEV_STORE_ECUS_MAX]; /* stands in a group */
 };
 
+/* In every form: what is signed is then the same text in both dialects. */
 static sev_err check_canonical(const struct sev_director_call *call, sev_slice text)
 {
     struct sev_json_info info = {.canonical = 0};
+    unsigned wanted = SEV_CANON_OLPC | SEV_CANON_ASCII;
     sev_err e = sev_json_check(text, sev_arena_scratch(call->arena), &info, NULL);
-    if (e == SEV_OK && (info.canonical & SEV_CANON_OLPC) == 0)
+    if (e == SEV_OK && (info.canonical & wanted) != wanted)
         e = SEV_E_NOT_CANONICAL;
     return e;
 }
 
-static sev_err check_ecu(struct wish *w, sev_slice serial, sev_slice entry,
-                         const struct sev_match *match)
+/* What release counters and hardware lists say, which aktualizr's dialect does not have. */
+static sev_err check_match(const struct sev_ecu *ecu, const struct sev_match *match)
 {
-    sev_json_str hardware;
-    sev_json j = sev_json_at(sev_json_get(entry, "hardwareId"));
-    sev_json_string(&j, &hardware);
-    struct sev_ecu *ecu = director_find_ecu(&w->ecus, serial);
-    if (ecu == NULL)
-        return SEV_E_FOREIGN_ECU;
-    if (j.err != SEV_OK)
-        return SEV_E_MALFORMED;
-    /* The inventory knows what it is; neither the wish nor the image may say otherwise. */
-    if (!sev_json_str_eq_slice(hardware, ecu->hardware_id) ||
-        !sev_strings_contain(match->hardware_ids, ecu->hardware_id))
+    if (!sev_strings_contain(match->hardware_ids, ecu->hardware_id))
         return SEV_E_WRONG_HARDWARE;
     if (match->release_counter < ecu->installed.release_counter)
         return SEV_E_RELEASE_ROLLBACK;
     if (ecu->installed.name.len != 0 && match->min_release_counter > ecu->installed.release_counter)
         return SEV_E_STEPPING_STONE;
+    return SEV_OK;
+}
+
+/* Its vehicles know an image by its name: other bytes under the name of what is installed would
+ * end every cycle. Contract 8.3 */
+static sev_err check_name_is_new(const struct sev_ecu *ecu, const struct sev_target *t)
+{
+    bool same_name = sev_slice_eq(ecu->installed.name, t->name.raw);
+    bool same_bytes = ecu->installed.length == t->length &&
+                      memcmp(ecu->installed.sha256, t->hashes.sha256, sizeof t->hashes.sha256) == 0;
+    return same_name && !same_bytes ? SEV_E_EXISTS : SEV_OK;
+}
+
+static sev_err check_ecu(struct wish *w, sev_json_str serial, sev_slice entry,
+                         const struct sev_target *t, const struct sev_match *match)
+{
+    sev_json_str hardware;
+    sev_json j = sev_json_at(sev_json_get(entry, "hardwareId"));
+    sev_json_string(&j, &hardware);
+    struct sev_ecu *ecu = serial.escaped ? NULL : director_find_ecu(&w->ecus, serial.raw);
+    if (ecu == NULL)
+        return SEV_E_FOREIGN_ECU;
+    if (j.err != SEV_OK)
+        return SEV_E_MALFORMED;
+    /* The inventory knows what it is; neither the wish nor the image may say otherwise. */
+    if (!sev_json_str_eq_slice(hardware, ecu->hardware_id))
+        return SEV_E_WRONG_HARDWARE;
+    sev_err e =
+        w->profile == SEV_PROFILE_NATIVE ? check_match(ecu, match) : check_name_is_new(ecu, t);
+    if (e != SEV_OK)
+        return e;
     size_t i = (size_t)(ecu - w->ecus.ecus);
     if (w->given[i])
         return SEV_E_DUPLICATE_ECU;
@@ -44,19 +68,31 @@ static sev_err check_ecu(struct wish *w, sev_slice serial, sev_slice entry,
     return SEV_OK;
 }
 
+static sev_err read_target(const struct wish *w, sev_json_str name, sev_slice value,
+                           struct sev_target *t, struct sev_match *match)
+{
+    if (name.escaped || name.raw.len > SEV_NAME_BYTES_MAX || !sev_name_is_clean(name.raw))
+        return SEV_E_BAD_NAME;
+    sev_err e = sev_target_parse(name, value, w->profile, t);
+    if (e != SEV_OK)
+        return e;
+    if (t->ecu_identifiers.len == 0 || t->hardware_ids.len != 0 || !t->hashes.has_sha256)
+        return SEV_E_MALFORMED;
+    if (w->profile != SEV_PROFILE_NATIVE)
+        return t->match.len != 0 || t->encryption.len != 0 ? SEV_E_MALFORMED : SEV_OK;
+    if (t->match.len == 0)
+        return SEV_E_MALFORMED;
+    e = sev_match_parse(t->match, match);
+    if (e == SEV_OK && (t->encryption.len != 0) != (match->plaintext.len != 0))
+        e = SEV_E_DOWNGRADE;
+    return e;
+}
+
 static sev_err check_target(struct wish *w, sev_json_str name, sev_slice value)
 {
     struct sev_target t;
-    struct sev_match match;
-    if (name.escaped || !sev_name_is_clean(name.raw))
-        return SEV_E_BAD_NAME;
-    sev_err e = sev_target_parse(name, value, SEV_PROFILE_NATIVE, &t);
-    if (e == SEV_OK && (t.match.len == 0 || t.ecu_identifiers.len == 0 || t.hardware_ids.len != 0))
-        e = SEV_E_MALFORMED;
-    if (e == SEV_OK)
-        e = sev_match_parse(t.match, &match);
-    if (e == SEV_OK && (t.encryption.len != 0) != (match.plaintext.len != 0))
-        e = SEV_E_DOWNGRADE;
+    struct sev_match match = {.release_counter = 0};
+    sev_err e = read_target(w, name, value, &t, &match);
     if (e != SEV_OK)
         return e;
     sev_json j = sev_json_at(t.ecu_identifiers);
@@ -65,7 +101,7 @@ static sev_err check_target(struct wish *w, sev_json_str name, sev_slice value)
     while (e == SEV_OK && sev_json_member(&j, &serial)) {
         sev_slice entry = SEV_EMPTY;
         sev_json_skip(&j, &entry);
-        e = serial.escaped ? SEV_E_FOREIGN_ECU : check_ecu(w, serial.raw, entry, &match);
+        e = check_ecu(w, serial, entry, &t, &match);
     }
     return e == SEV_OK ? j.err : e;
 }
@@ -110,8 +146,15 @@ static sev_err check(const struct sev_director_call *call, struct wish *w)
     if (a->bundle_id.len == 0 || a->bundle_id.len > SEV_ID_BYTES_MAX ||
         a->correlation_id.len > SEV_ID_BYTES_MAX)
         return SEV_E_MALFORMED;
-    if (a->targets.len > SEV_DIRECTOR_TARGETS_BYTES_MAX - 4096)
+    bool foreign = w->profile == SEV_PROFILE_AKTUALIZR;
+    size_t most = foreign ? SEV_AKTUALIZR_DIRECTOR_BYTES_MAX : SEV_DIRECTOR_TARGETS_BYTES_MAX;
+    if (a->targets.len > most - 4096) /* the frame and a signature */
         return SEV_E_TOO_LONG;
+    /* An empty list takes nothing back from its vehicles, and without a correlation id they do not
+     * tell what failed. Contract 8.3 */
+    if (foreign && (a->correlation_id.len == 0 || sev_slice_eq(a->targets, SEV_LIT("{}")) ||
+                    a->groups.len != 0))
+        return SEV_E_MALFORMED;
     sev_err e = check_canonical(call, a->targets);
     if (e == SEV_OK && a->groups.len != 0)
         e = check_canonical(call, a->groups);
@@ -127,8 +170,13 @@ sev_err sev_director_assign(const struct sev_director *d, const struct sev_direc
     const sev_slice values[] = {wish->bundle_id, wish->correlation_id, wish->remark};
     struct sev_decision decision = {call->now, wish->actor, SEV_LIT("assign"), SEV_EMPTY};
     struct sev_assignment now;
+    struct sev_vehicle row;
     struct wish w = {.asked = wish};
-    sev_err e = director_ecus(d, call, wish->vehicle, &w.ecus);
+    sev_err e = d->store->vehicle_get(d->store->self, wish->vehicle, call->arena, &row);
+    if (e != SEV_OK)
+        return e;
+    w.profile = row.profile;
+    e = director_ecus(d, call, wish->vehicle, &w.ecus);
     if (e == SEV_OK)
         e = check(call, &w);
     if (e == SEV_OK)

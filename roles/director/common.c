@@ -41,3 +41,13 @@ sev_err director_reason(const struct sev_director_call *call, sev_slice *out,
         *out = sev_buf_slice(&room);
     return e;
 }
+
+void director_tell(const struct sev_director *d, sev_event_id id, sev_err err, sev_slice vehicle,
+                   sev_slice ecu)
+{
+    struct sev_event event = {.id = id, .err = err};
+    sev_event_text(&event, "vehicle", vehicle);
+    if (ecu.len != 0)
+        sev_event_text(&event, "ecu", ecu);
+    d->events.emit(d->events.self, &event);
+}

@@ -18,8 +18,9 @@ static inline sev_buf director_buf(const struct sev_director_call *call, size_t 
 
 /** Have a body signed: the whole document, in the arena. `bytes_max` of what it may become. */
 SEV_MUST_USE sev_err director_signed(const struct sev_director *d,
-                                     const struct sev_director_call *call, const char *key,
-                                     sev_slice body, size_t bytes_max, sev_slice *out);
+                                     const struct sev_director_call *call, sev_profile profile,
+                                     const char *key, sev_slice body, size_t bytes_max,
+                                     sev_slice *out);
 
 /** The inventory's ECUs of a vehicle, in the arena. */
 struct director_ecus {
@@ -30,6 +31,10 @@ SEV_MUST_USE sev_err director_ecus(const struct sev_director *d,
                                    const struct sev_director_call *call, sev_slice vehicle,
                                    struct director_ecus *out);
 struct sev_ecu *director_find_ecu(const struct director_ecus *ecus, sev_slice serial);
+
+/** An event about a vehicle, and one of its ECUs unless that is empty. */
+void director_tell(const struct sev_director *d, sev_event_id id, sev_err err, sev_slice vehicle,
+                   sev_slice ecu);
 
 /** Reasons are canonical objects of texts, named in their order: pairs until a NULL name. */
 SEV_MUST_USE sev_err director_reason(const struct sev_director_call *call, sev_slice *out,

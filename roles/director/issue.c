@@ -7,7 +7,7 @@
 struct making {
     const struct sev_director *d;
     const struct sev_director_call *call;
-    sev_slice vehicle;
+    const struct sev_vehicle *vehicle;
     struct sev_assignment assignment;
     struct sev_issued files; /* as stored, then as they will be */
     bool anew[SEV_STORE_ROLES];
@@ -51,7 +51,7 @@ static void put_custom(sev_json_writer *w, const struct making *m, bool targets)
         sev_time_format(m->call->now, &b);
         sev_json_w_string_member(w, "issued", sev_buf_slice(&b));
     }
-    sev_json_w_string_member(w, "vehicle", m->vehicle);
+    sev_json_w_string_member(w, "vehicle", m->vehicle->id);
     sev_json_w_object_end(w);
 }
 
@@ -63,6 +63,26 @@ static void put_targets(sev_json_writer *w, const struct making *m)
     put_custom(w, m, true);
     put_expires(w, f->expires);
     sev_json_w_string_member(w, "spec_version", SEV_LIT("1.0.31"));
+    sev_json_w_name(w, SEV_LIT("targets"));
+    sev_json_w_raw(w, m->assignment.version == 0 ? SEV_LIT("{}") : m->assignment.targets);
+    sev_json_w_integer_member(w, "version", f->version);
+    sev_json_w_object_end(w);
+}
+
+/* Names no vehicle, for there is no place for it; contract 8.3. Without a correlation id its
+ * vehicles do not tell what failed. */
+static void put_aktualizr(sev_json_writer *w, const struct making *m)
+{
+    const struct sev_stored_file *f = &m->files.files[SEV_STORE_TARGETS];
+    sev_json_w_object(w);
+    sev_json_w_string_member(w, "_type", SEV_LIT("Targets"));
+    sev_json_w_name(w, SEV_LIT("custom"));
+    sev_json_w_object(w);
+    sev_json_w_string_member(w, "correlationId",
+                             m->assignment.version == 0 ? SEV_LIT("none")
+                                                        : m->assignment.correlation_id);
+    sev_json_w_object_end(w);
+    put_expires(w, f->expires);
     sev_json_w_name(w, SEV_LIT("targets"));
     sev_json_w_raw(w, m->assignment.version == 0 ? SEV_LIT("{}") : m->assignment.targets);
     sev_json_w_integer_member(w, "version", f->version);
@@ -104,26 +124,45 @@ static void put_listing(sev_json_writer *w, const struct making *m, enum sev_sto
 
 /* ------------------------------------------------------------------ signing */
 
+/* How that dialect names the algorithm; the key decides, as everywhere. */
+static sev_slice method_of(const sev_buf *sig)
+{
+    return sig->len == 64 ? SEV_LIT("ed25519") : SEV_LIT("rsassa-pss-sha256");
+}
+
+static void put_signature(sev_json_writer *w, sev_profile profile, const char *keyid,
+                          const sev_buf *sig)
+{
+    uint8_t room[2 * SEV_SIG_BYTES_MAX];
+    sev_buf text = sev_buf_of(room, sizeof room);
+    sev_json_w_object(w);
+    sev_json_w_string_member(w, "keyid", sev_slice_of(keyid, SEV_KEY_ID_CHARS));
+    if (profile == SEV_PROFILE_AKTUALIZR) {
+        sev_json_w_string_member(w, "method", method_of(sig));
+        sev_base64_encode(sev_buf_slice(sig), &text);
+    } else {
+        sev_hex_encode(sev_buf_slice(sig), &text);
+    }
+    sev_json_w_string_member(w, "sig", sev_buf_slice(&text));
+    sev_json_w_object_end(w);
+}
+
 sev_err director_signed(const struct sev_director *d, const struct sev_director_call *call,
-                        const char *key, sev_slice body, size_t bytes_max, sev_slice *out)
+                        sev_profile profile, const char *key, sev_slice body, size_t bytes_max,
+                        sev_slice *out)
 {
     char keyid[SEV_KEY_ID_CHARS];
-    uint8_t sig_room[SEV_SIG_BYTES_MAX], hex_room[2 * SEV_SIG_BYTES_MAX];
+    uint8_t sig_room[SEV_SIG_BYTES_MAX];
     sev_buf sig = sev_buf_of(sig_room, sizeof sig_room);
-    sev_buf hex = sev_buf_of(hex_room, sizeof hex_room);
     sev_err e = d->sign->sign(d->sign->self, key, body, keyid, &sig);
     if (e != SEV_OK)
         return e;
-    sev_hex_encode(sev_buf_slice(&sig), &hex);
     sev_buf room = director_buf(call, body.len + 2048);
     sev_json_writer w = sev_json_writer_to(&room);
     sev_json_w_object(&w);
     sev_json_w_name(&w, SEV_LIT("signatures"));
     sev_json_w_array(&w);
-    sev_json_w_object(&w);
-    sev_json_w_string_member(&w, "keyid", sev_slice_of(keyid, sizeof keyid));
-    sev_json_w_string_member(&w, "sig", sev_buf_slice(&hex));
-    sev_json_w_object_end(&w);
+    put_signature(&w, profile, keyid, &sig);
     sev_json_w_array_end(&w);
     sev_json_w_name(&w, SEV_LIT("signed"));
     sev_json_w_raw(&w, body);
@@ -145,7 +184,9 @@ static sev_err make_file(struct making *m, enum sev_store_role role)
         [SEV_STORE_TIMESTAMP] = SEV_TIMESTAMP_BYTES_MAX,
     };
     const struct sev_director *d = m->d;
-    const char *key = role == SEV_STORE_TARGETS    ? d->keys.targets
+    bool foreign = m->vehicle->profile == SEV_PROFILE_AKTUALIZR;
+    const char *key = foreign                      ? d->keys.aktualizr
+                      : role == SEV_STORE_TARGETS  ? d->keys.targets
                       : role == SEV_STORE_SNAPSHOT ? d->keys.snapshot
                                                    : d->keys.timestamp;
     int64_t life = role == SEV_STORE_TARGETS    ? d->lives.targets
@@ -155,15 +196,19 @@ static sev_err make_file(struct making *m, enum sev_store_role role)
     f->version++;
     f->expires = m->call->now + life;
     f->bundle_version = m->assignment.version;
-    sev_buf body = director_buf(m->call, bytes_max[role] + m->assignment.targets.len);
+    size_t most = foreign ? SEV_AKTUALIZR_DIRECTOR_BYTES_MAX : bytes_max[role];
+    sev_buf body = director_buf(m->call, most + m->assignment.targets.len);
     sev_json_writer w = sev_json_writer_to(&body);
-    if (role == SEV_STORE_TARGETS)
+    if (foreign)
+        put_aktualizr(&w, m);
+    else if (role == SEV_STORE_TARGETS)
         put_targets(&w, m);
     else
         put_listing(&w, m, role);
     sev_err e = sev_arena_want(sev_json_w_end(&w));
     if (e == SEV_OK)
-        e = director_signed(d, m->call, key, sev_buf_slice(&body), bytes_max[role], &f->bytes);
+        e = director_signed(d, m->call, m->vehicle->profile, key, sev_buf_slice(&body), most,
+                            &f->bytes);
     return e;
 }
 
@@ -181,6 +226,8 @@ static void plan(struct making *m)
     sev_time now = m->call->now;
     m->anew[SEV_STORE_TARGETS] = half_over(&f[SEV_STORE_TARGETS], lives->targets, now) ||
                                  f[SEV_STORE_TARGETS].bundle_version != m->assignment.version;
+    if (m->vehicle->profile == SEV_PROFILE_AKTUALIZR)
+        return; /* that dialect's Director has no other file */
     m->anew[SEV_STORE_SNAPSHOT] =
         m->anew[SEV_STORE_TARGETS] || half_over(&f[SEV_STORE_SNAPSHOT], lives->snapshot, now);
     m->anew[SEV_STORE_TIMESTAMP] =
@@ -199,7 +246,7 @@ static sev_err keep(struct making *m, const int64_t expected[SEV_STORE_ROLES])
     sev_err e = director_reason(m->call, &decision.reason, names, values);
     if (e != SEV_OK)
         return e;
-    return m->d->store->files_put(m->d->store->self, m->vehicle, expected, &changed,
+    return m->d->store->files_put(m->d->store->self, m->vehicle->id, expected, &changed,
                                   m->assignment.version, &decision);
 }
 
@@ -207,13 +254,13 @@ static sev_err issue_once(struct making *m)
 {
     const struct sev_store *s = m->d->store;
     int64_t expected[SEV_STORE_ROLES];
-    sev_err e = s->assignment_get(s->self, m->vehicle, m->call->arena, &m->assignment);
+    sev_err e = s->assignment_get(s->self, m->vehicle->id, m->call->arena, &m->assignment);
     if (e == SEV_OK)
-        e = s->files_get(s->self, m->vehicle, m->call->arena, &m->files);
+        e = s->files_get(s->self, m->vehicle->id, m->call->arena, &m->files);
     if (e != SEV_OK)
         return e;
     plan(m);
-    if (!m->anew[SEV_STORE_TIMESTAMP])
+    if (!m->anew[SEV_STORE_TIMESTAMP] && !m->anew[SEV_STORE_TARGETS])
         return SEV_OK;
     for (int role = 0; role < SEV_STORE_ROLES; role++)
         expected[role] = m->files.files[role].version;
@@ -226,10 +273,16 @@ static sev_err issue_once(struct making *m)
 sev_err sev_director_issue(const struct sev_director *d, const struct sev_director_call *call,
                            sev_slice vehicle, struct sev_issued *out)
 {
-    sev_err e = SEV_E_CONFLICT;
+    struct sev_vehicle row;
+    sev_err e = d->store->vehicle_get(d->store->self, vehicle, call->arena, &row);
+    if (e != SEV_OK)
+        return e;
+    if (row.profile == SEV_PROFILE_AKTUALIZR && d->keys.aktualizr[0] == '\0')
+        return SEV_E_UNSUPPORTED;
     size_t mark = call->arena->used;
+    e = SEV_E_CONFLICT;
     for (int attempt = 0; e == SEV_E_CONFLICT && attempt < ATTEMPTS_MAX; attempt++) {
-        struct making m = {.d = d, .call = call, .vehicle = vehicle};
+        struct making m = {.d = d, .call = call, .vehicle = &row};
         sev_arena_back(call->arena, mark);
         e = issue_once(&m);
         if (e == SEV_OK)

@@ -103,9 +103,7 @@ sev_err sev_director_register(const struct sev_director *d, const struct sev_dir
         e = director_reason(call, &decision.reason, names, &f.primary);
     if (e == SEV_OK)
         e = d->store->ecus_register(d->store->self, vehicle, f.primary, f.ecus, f.count, &decision);
-    struct sev_event event = {.id = e == SEV_OK ? SEV_EVENT_REGISTERED : SEV_EVENT_REGISTER_REFUSED,
-                              .err = e};
-    sev_event_text(&event, "vehicle", vehicle);
-    d->events.emit(d->events.self, &event);
+    director_tell(d, e == SEV_OK ? SEV_EVENT_REGISTERED : SEV_EVENT_REGISTER_REFUSED, e, vehicle,
+                  SEV_EMPTY);
     return e;
 }

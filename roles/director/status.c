@@ -19,11 +19,7 @@ struct hearing {
 
 static void tell(const struct hearing *h, sev_event_id id, sev_err err, sev_slice ecu)
 {
-    struct sev_event event = {.id = id, .err = err};
-    sev_event_text(&event, "vehicle", h->vehicle.id);
-    if (ecu.len != 0)
-        sev_event_text(&event, "ecu", ecu);
-    h->d->events.emit(h->d->events.self, &event);
+    director_tell(h->d, id, err, h->vehicle.id, ecu);
 }
 
 /* ------------------------------------------------------------------ reports */
@@ -134,6 +130,8 @@ static sev_err look_up(struct hearing *h, sev_slice vehicle)
 {
     const struct sev_store *s = h->d->store;
     sev_err e = s->vehicle_get(s->self, vehicle, h->call->arena, &h->vehicle);
+    if (e == SEV_OK && h->vehicle.profile != SEV_PROFILE_NATIVE)
+        e = SEV_E_UNSUPPORTED;
     if (e == SEV_OK)
         e = director_ecus(h->d, h->call, vehicle, &h->ecus);
     if (e == SEV_OK)
@@ -209,8 +207,8 @@ static sev_err put_reply(const struct hearing *h, const struct sev_issued *files
     sev_buf body = director_buf(h->call, SEV_MESSAGE_BYTES_MAX);
     sev_err e = sev_status_reply_encode(&reply, &body);
     if (e == SEV_OK)
-        e = director_signed(h->d, h->call, h->d->keys.timestamp, sev_buf_slice(&body),
-                            SEV_MESSAGE_BYTES_MAX, out);
+        e = director_signed(h->d, h->call, SEV_PROFILE_NATIVE, h->d->keys.timestamp,
+                            sev_buf_slice(&body), SEV_MESSAGE_BYTES_MAX, out);
     return e;
 }
 

@@ -75,6 +75,8 @@ static const struct sev_config_key director[] = {
     {"targets_key", SEV_CONFIG_TEXT, "director-targets", 0, 0, NULL, "its name at the signer"},
     {"snapshot_key", SEV_CONFIG_TEXT, "director-snapshot", 0, 0, NULL, "its name at the signer"},
     {"timestamp_key", SEV_CONFIG_TEXT, "director-timestamp", 0, 0, NULL, "its name at the signer"},
+    {"aktualizr_key", SEV_CONFIG_TEXT, "", 0, 0, NULL,
+     "likewise, of targets in aktualizr's dialect; not given, it is not spoken"},
     {"threads", SEV_CONFIG_NUMBER, "8", 1, 256, NULL,
      "threads that wait for database and signer, 16 MiB each"},
     {"poll_interval", SEV_CONFIG_SECONDS, "1d", 1, 90 * DAY, NULL, "when vehicles come again"},

@@ -118,7 +118,7 @@ static void begin_unregistered(void)
     f.d = (struct sev_director){.store = &f.store,
                                 .sign = &f.sign,
                                 .events = {NULL, note_event},
-                                .keys = {"online", "online", "online"},
+                                .keys = {"online", "online", "online", ""},
                                 .roots = f.roots,
                                 .root_count = 1,
                                 .lives = SEV_DIRECTOR_LIVES,

@@ -1,0 +1,129 @@
+/* manifest - what a vehicle says of itself in aktualizr's dialect. Its reports carry no vehicle and
+ * but for the Primary's no counter: who sent it is the connection's word. Contract 10.
+ * REQ-DIR-05 REQ-DIR-10 REQ-DIR-11 SPDX-License-Identifier: MIT */
+#include "internal.h"
+
+struct hearing {
+    const struct sev_director *d;
+    const struct sev_director_call *call;
+    struct sev_vehicle vehicle;
+    struct director_ecus ecus;
+    struct sev_manifest manifest;
+    int64_t counter; /* of the Primary's report */
+    bool again;      /* the very report of the Primary that was accepted last */
+    struct sev_ecu_news *news;
+    uint32_t news_count;
+};
+
+static sev_err hear_report(struct hearing *h, sev_slice serial, sev_slice bytes)
+{
+    struct sev_doc doc;
+    struct sev_report report;
+    const struct sev_ecu *ecu = director_find_ecu(&h->ecus, serial);
+    if (ecu == NULL)
+        return SEV_E_FOREIGN_ECU;
+    sev_err e = sev_manifest_open(&doc, bytes, h->call->arena);
+    if (e == SEV_OK)
+        e = sev_manifest_report_check(h->call->crypto, &ecu->key, serial, &doc, h->call->arena,
+                                      &report);
+    if (e == SEV_OK && !report.image.hashes.has_sha256)
+        e = SEV_E_MALFORMED;
+    if (e != SEV_OK)
+        return e;
+    if (sev_slice_eq(serial, h->vehicle.primary)) {
+        h->counter = report.counter;
+        h->again = ecu->report_counter != 0 &&
+                   memcmp(ecu->report_sha256, doc.sha256, sizeof doc.sha256) == 0;
+    }
+    struct sev_ecu_news *n = &h->news[h->news_count++];
+    *n = (struct sev_ecu_news){
+        .serial = ecu->serial,
+        .expected_counter = ecu->report_counter,
+        .counter = report.counter > ecu->report_counter ? report.counter : ecu->report_counter,
+        .installed = {.name = report.image.name, .length = report.image.length},
+        .report = doc.bytes};
+    memcpy(n->sha256, doc.sha256, sizeof n->sha256);
+    memcpy(n->installed.sha256, report.image.hashes.sha256, sizeof n->installed.sha256);
+    if (report.attacks.len != 0) { /* text for people in that dialect, whatever it says */
+        n->attacks = SEV_ATTACKS_OTHER;
+        director_tell(h->d, SEV_EVENT_ECU_ATTACKED, SEV_OK, h->vehicle.id, ecu->serial);
+    }
+    return SEV_OK;
+}
+
+static sev_err hear_reports(struct hearing *h)
+{
+    sev_json it = sev_json_at(h->manifest.reports);
+    sev_slice serial, bytes;
+    sev_err e = SEV_OK;
+    h->counter = -1;
+    sev_json_object(&it);
+    while (e == SEV_OK && sev_manifest_next(&it, h->call->arena, &serial, &bytes))
+        e = h->news_count == SEV_ECUS_MAX ? SEV_E_TOO_LONG : hear_report(h, serial, bytes);
+    if (e == SEV_OK)
+        e = it.err;
+    if (e == SEV_OK && h->counter < 0) /* REQ-DIR-09: a Primary is always in its own manifest */
+        e = SEV_E_MALFORMED;
+    if (e == SEV_OK && h->counter <= h->vehicle.status_counter && !h->again)
+        e = SEV_E_REPLAYED;
+    return e;
+}
+
+static sev_err hear(struct hearing *h, sev_slice bytes)
+{
+    struct sev_doc doc;
+    const struct sev_ecu *primary = director_find_ecu(&h->ecus, h->vehicle.primary);
+    if (primary == NULL)
+        return SEV_E_NOT_FOUND;
+    sev_err e = sev_manifest_open(&doc, bytes, h->call->arena);
+    if (e == SEV_OK)
+        e = sev_message_signed_by(h->call->crypto, &primary->key, &doc);
+    if (e == SEV_OK)
+        e = sev_manifest_decode(&doc, h->call->arena, &h->manifest);
+    if (e != SEV_OK)
+        return e;
+    if (!sev_slice_eq(h->manifest.primary, h->vehicle.primary))
+        return SEV_E_WRONG_SUBJECT;
+    h->news = (struct sev_ecu_news *)(void *)sev_arena_take(h->call->arena,
+                                                            SEV_ECUS_MAX * sizeof *h->news);
+    return h->news == NULL ? SEV_E_MEMORY : hear_reports(h);
+}
+
+static sev_err keep(const struct hearing *h)
+{
+    static const char *const names[] = {"code", "correlation", NULL};
+    bool told = h->manifest.has_installation;
+    const sev_slice values[] = {told ? h->manifest.installation.result.code : SEV_EMPTY,
+                                told ? h->manifest.installation.correlation_id : SEV_EMPTY};
+    struct sev_decision decision = {h->call->now, h->vehicle.id,
+                                    told ? SEV_LIT("installation") : SEV_LIT("status"), SEV_EMPTY};
+    struct sev_status_news news = {.vehicle = h->vehicle.id,
+                                   .expected_counter = h->vehicle.status_counter,
+                                   .counter = h->counter,
+                                   .seen = h->call->now,
+                                   .ecus = h->news,
+                                   .ecu_count = h->news_count,
+                                   .decision = &decision};
+    sev_err e = director_reason(h->call, &decision.reason, names, values);
+    return e == SEV_OK ? h->d->store->status_accept(h->d->store->self, &news) : e;
+}
+
+sev_err sev_director_manifest(const struct sev_director *d, const struct sev_director_call *call,
+                              sev_slice vehicle, sev_slice manifest)
+{
+    struct hearing h = {.d = d, .call = call, .vehicle = {.id = vehicle}};
+    sev_err e = d->store->vehicle_get(d->store->self, vehicle, call->arena, &h.vehicle);
+    if (e == SEV_OK && h.vehicle.profile != SEV_PROFILE_AKTUALIZR)
+        e = SEV_E_UNSUPPORTED; /* its status says more, and nobody gets to say less */
+    if (e == SEV_OK)
+        e = director_ecus(d, call, vehicle, &h.ecus);
+    if (e == SEV_OK)
+        e = hear(&h, manifest);
+    if (e == SEV_OK && !h.again)
+        e = keep(&h);
+    if (e != SEV_OK)
+        director_tell(d, SEV_EVENT_STATUS_REFUSED, e, vehicle, SEV_EMPTY);
+    else if (h.manifest.has_installation && !h.manifest.installation.result.success && !h.again)
+        director_tell(d, SEV_EVENT_INSTALL_FAILED, SEV_OK, vehicle, SEV_EMPTY);
+    return e;
+}
