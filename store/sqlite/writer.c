@@ -2,6 +2,8 @@
 #define _POSIX_C_SOURCE 200809L
 #include "writer.h"
 
+#include <errno.h>
+#include <semaphore.h>
 #include <signal.h>
 #include <time.h>
 
@@ -10,9 +12,8 @@ struct sev_job {
     sev_operation *run;
     const void *arguments;
     struct sev_job *next;
-    pthread_cond_t over;
-    sev_err result; /* the writer's until `done` */
-    bool done;
+    sem_t over; /* nothing of the job is the writer's after that */
+    sev_err result;
 };
 
 static struct timespec linger_end(void)
@@ -27,13 +28,21 @@ static struct timespec linger_end(void)
     return t;
 }
 
-/* The next in the queue; NULL if there is none until `end`, or at once if that is NULL. */
-static struct sev_job *take(struct sev_writer *w, const struct timespec *end)
+/* With the lock: wait until so many are queued, or until `end`, or until all is to end. */
+static void await(struct sev_writer *w, uint32_t count, const struct timespec *end)
+{
+    int error = 0;
+    w->wanted = count;
+    while (w->queued < count && !w->stopping && error == 0)
+        error = end == NULL ? pthread_cond_wait(&w->more, &w->lock)
+                            : pthread_cond_timedwait(&w->more, &w->lock, end);
+    w->wanted = UINT32_MAX; /* nobody need wake who does not sleep */
+}
+
+static struct sev_job *take(struct sev_writer *w, uint32_t expected, const struct timespec *end)
 {
     (void)pthread_mutex_lock(&w->lock);
-    while (w->first == NULL && end != NULL && !w->stopping)
-        if (pthread_cond_timedwait(&w->more, &w->lock, end) != 0)
-            break;
+    await(w, expected, end);
     struct sev_job *job = w->first;
     if (job != NULL) {
         w->first = job->next;
@@ -60,18 +69,15 @@ static sev_err run_one(struct sev_db *db, struct sev_job *job)
 
 /* Everyone in the group learns what became of it. A job that was refused because of one before it
  * in the same group must not say so when neither came to be: `failure` is everyone's. */
-static void finish(struct sev_writer *w, struct sev_job *group, sev_err failure)
+static void finish(struct sev_job *group, sev_err failure)
 {
-    (void)pthread_mutex_lock(&w->lock);
     while (group != NULL) {
-        struct sev_job *next = group->next; /* gone once its caller has the lock */
+        struct sev_job *next = group->next;
         if (failure != SEV_OK)
             group->result = failure;
-        group->done = true;
-        (void)pthread_cond_signal(&group->over);
+        (void)sem_post(&group->over);
         group = next;
     }
-    (void)pthread_mutex_unlock(&w->lock);
 }
 
 /* From the first operation to the answers. As many as came last time are waited for: callers that
@@ -81,9 +87,12 @@ static void run_group(struct sev_writer *w)
     struct sev_job *group = NULL, **end = &group, *job;
     struct timespec until = linger_end();
     sev_err e = sev_db_run(&w->db, SEV_SQL_BEGIN);
-    uint32_t count = 0;
-    while (count < SEV_WRITER_GROUP_MAX &&
-           (job = take(w, e == SEV_OK && count < w->expected ? &until : NULL)) != NULL) {
+    /* Where nobody can write now, all who wait are told so, not 256 after each time-out. */
+    uint32_t count = 0, most = e == SEV_OK ? SEV_WRITER_GROUP_MAX : SEV_WRITER_QUEUE_MAX;
+    while (count < most) {
+        uint32_t expected = e == SEV_OK && count < w->expected ? w->expected - count : 0;
+        if ((job = take(w, expected, &until)) == NULL)
+            break;
         job->next = NULL;
         *end = job;
         end = &job->next;
@@ -97,7 +106,7 @@ static void run_group(struct sev_writer *w)
         sev_err ignored = sev_db_run(&w->db, SEV_SQL_ROLLBACK);
         (void)ignored; /* `e` says more; if it really failed, so will the next BEGIN */
     }
-    finish(w, group, e);
+    finish(group, e);
     w->expected = count;
 }
 
@@ -125,8 +134,7 @@ static void *run(void *self)
     bool work = true;
     while (work) {
         (void)pthread_mutex_lock(&w->lock);
-        while (w->first == NULL && !w->stopping)
-            (void)pthread_cond_wait(&w->more, &w->lock);
+        await(w, 1, NULL);
         work = w->first != NULL;
         (void)pthread_mutex_unlock(&w->lock);
         if (work) {
@@ -196,22 +204,23 @@ void sev_writer_stop(struct sev_writer *w)
 sev_err sev_writer_do(struct sev_writer *w, sev_operation *operation, const void *arguments)
 {
     struct sev_job job = {.run = operation, .arguments = arguments, .result = SEV_E_BUG};
-    if (pthread_cond_init(&job.over, NULL) != 0)
+    if (sem_init(&job.over, 0, 0) != 0)
         return SEV_E_MEMORY;
     (void)pthread_mutex_lock(&w->lock);
-    bool room = w->queued < SEV_WRITER_QUEUE_MAX && !w->stopping;
+    bool room = w->queued < SEV_WRITER_QUEUE_MAX && !w->stopping, wake = false;
     if (room) {
         if (w->first == NULL)
             w->first = &job;
         else
             w->last->next = &job;
         w->last = &job;
-        w->queued++;
-        (void)pthread_cond_signal(&w->more);
-        while (!job.done)
-            (void)pthread_cond_wait(&job.over, &w->lock);
+        wake = ++w->queued >= w->wanted;
     }
     (void)pthread_mutex_unlock(&w->lock);
-    (void)pthread_cond_destroy(&job.over);
+    if (wake)
+        (void)pthread_cond_signal(&w->more);
+    while (room && sem_wait(&job.over) != 0 && errno == EINTR)
+        continue;
+    (void)sem_destroy(&job.over);
     return room ? job.result : SEV_E_BUSY;
 }

@@ -8,9 +8,9 @@
 
 #include "db.h"
 
-#define SEV_WRITER_QUEUE_MAX 4096 /* callers that wait; more than threads that a server has */
-#define SEV_WRITER_GROUP_MAX 256  /* operations in one commit */
-#define SEV_WRITER_LINGER_MS 5    /* the most that the first of a group waits for others */
+#define SEV_WRITER_QUEUE_MAX 1024        /* callers that wait: more than a server has threads */
+#define SEV_WRITER_GROUP_MAX 256         /* operations in one commit */
+#define SEV_WRITER_LINGER_MS 5           /* the most that the first of a group waits for others */
 #define SEV_WRITER_CHECKPOINT_PAGES 4096 /* of the log, 16 MiB: then they go into the database */
 
 /** Runs in the writer's thread, in a transaction. What it did is undone unless it says SEV_OK. */
@@ -23,7 +23,7 @@ struct sev_writer {
     pthread_mutex_t lock; /* of what follows */
     pthread_cond_t more;
     struct sev_job *first, *last;
-    uint32_t queued;
+    uint32_t queued, wanted; /**< the writer sleeps until so many are there */
     bool stopping;
     /* of the thread alone */
     uint32_t expected; /* operations in the last group */
