@@ -3,7 +3,6 @@
 #define _GNU_SOURCE /* setresuid */
 #include "test.h"
 
-#include <errno.h>
 #include <pthread.h>
 #include <signal.h>
 #include <sqlite3.h>
