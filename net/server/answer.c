@@ -125,11 +125,12 @@ static enum step finish(struct worker *w, struct conn *c)
     return AGAIN;
 }
 
-/* The next piece of the body into `scratch` behind `used` bytes, or where it lies. NULL: no file */
-static const uint8_t *piece(struct worker *w, struct answer *a, size_t used, size_t *out_bytes)
+/* The next piece of the body into `scratch` behind `used` bytes, `most` with these, or where it
+ * lies. NULL: the file is shorter than it was. */
+static const uint8_t *piece(struct worker *w, struct answer *a, size_t used, size_t most,
+                            size_t *out_bytes)
 {
-    size_t most = RECORD_BYTES - used;
-    size_t n = a->left < most ? (size_t)a->left : most;
+    size_t n = a->left < most - used ? (size_t)a->left : most - used;
     const uint8_t *from = a->source == FROM_PAGE ? a->page->body : a->memory;
     *out_bytes = n;
     if (a->source == FROM_FILE) {
@@ -175,8 +176,10 @@ enum step server_answer_step(struct worker *w, struct conn *c)
         size_t used = a->head_len - a->head_at, bytes = 0;
         if (!server_room(w) || w->out_len >= c->turn_bytes)
             return YIELD;
+        size_t most = c->turn_bytes - w->out_len;
+        most = most < RECORD_BYTES ? RECORD_BYTES : most < PIECE_BYTES ? most : PIECE_BYTES;
         memcpy(w->scratch, a->head + a->head_at, used);
-        const uint8_t *from = piece(w, a, used, &bytes);
+        const uint8_t *from = piece(w, a, used, most, &bytes);
         if (from == NULL)
             return server_cut(w, c, SEV_E_IO, "file");
         if (!server_write(w, c, from, used + bytes))

@@ -98,7 +98,8 @@ static void close_tls(struct worker *w, struct conn *c)
     /* Without this OpenSSL holds a session whose connection ended without farewells for bad, and
      * forgets it: resumption would fall to nothing, silently. */
     if (c->phase != HANDSHAKE) {
-        if (!c->broken && c->pending == NULL && c->phase != LINGER) {
+        bool listens = (SSL_get_shutdown(c->ssl) & SSL_RECEIVED_SHUTDOWN) == 0;
+        if (listens && !c->broken && c->pending == NULL && c->phase != LINGER) {
             ERR_clear_error();
             w->turn = c;
             if (SSL_shutdown(c->ssl) >= 0)

@@ -13,7 +13,8 @@
 #define RECORD_BYTES 16384u
 #define TURN_BYTES_MAX (8u * RECORD_BYTES)   /* of one answer, before others have their turn */
 #define TURN_BYTES_FIRST (2u * RECORD_BYTES) /* of a peer that has not shown how fast it reads */
-#define OUT_BYTES (TURN_BYTES_MAX + 4u * RECORD_BYTES)
+#define PIECE_BYTES (4u * RECORD_BYTES)      /* read and encrypted in one go */
+#define OUT_BYTES (TURN_BYTES_MAX + PIECE_BYTES + RECORD_BYTES)
 #define TURN_REQUESTS_MAX 16u
 #define ANSWER_HEAD_BYTES_MAX 4096u
 #define IN_BYTES (2u * SEV_HTTP_HEAD_BYTES_MAX) /* a head, and what came behind it */
@@ -164,7 +165,7 @@ struct worker {
     uint32_t drain_ms;
 
     uint8_t out[OUT_BYTES];
-    uint8_t scratch[RECORD_BYTES];
+    uint8_t scratch[PIECE_BYTES];
 };
 
 struct sev_server {
@@ -232,7 +233,7 @@ void server_event(struct worker *w, const struct conn *c, struct sev_server_even
 /** > 0 bytes, 0 the end, -1 not now, -2 broken. */
 ssize_t server_read(struct conn *c, void *out, size_t most);
 bool server_write(struct worker *w, struct conn *c, const void *bytes, size_t len);
-/** Room in `out` for a record more? */
+/** Room in `out` for a piece more? */
 bool server_room(const struct worker *w);
 /** What is in `out` to the kernel; what it does not take is kept. False: cut off. */
 bool server_flush(struct worker *w, struct conn *c);

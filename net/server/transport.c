@@ -131,7 +131,7 @@ bool server_write(struct worker *w, struct conn *c, const void *bytes, size_t le
 
 bool server_room(const struct worker *w)
 {
-    return sizeof w->out - w->out_len >= 2 * RECORD_BYTES;
+    return sizeof w->out - w->out_len >= PIECE_BYTES + RECORD_BYTES / 2; /* and what TLS adds */
 }
 
 void server_keep_none(struct worker *w, struct conn *c)
