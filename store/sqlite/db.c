@@ -297,7 +297,7 @@ int64_t sev_query_get_int(struct sev_query *q)
 void sev_query_get_exactly(struct sev_query *q, uint8_t *out, size_t len)
 {
     sev_slice found = sev_query_get(q);
-    if (found.len != len)
+    if (found.ptr == NULL || found.len != len)
         q->rc = SQLITE_CORRUPT;
     else
         memcpy(out, found.ptr, len);

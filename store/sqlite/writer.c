@@ -201,26 +201,33 @@ void sev_writer_stop(struct sev_writer *w)
     (void)pthread_mutex_destroy(&w->lock);
 }
 
-sev_err sev_writer_do(struct sev_writer *w, sev_operation *operation, const void *arguments)
+/* @return whether there was room */
+static bool push(struct sev_writer *w, struct sev_job *job)
 {
-    struct sev_job job = {.run = operation, .arguments = arguments, .result = SEV_E_BUG};
-    if (sem_init(&job.over, 0, 0) != 0)
-        return SEV_E_MEMORY;
     (void)pthread_mutex_lock(&w->lock);
     bool room = w->queued < SEV_WRITER_QUEUE_MAX && !w->stopping, wake = false;
     if (room) {
         if (w->first == NULL)
-            w->first = &job;
+            w->first = job;
         else
-            w->last->next = &job;
-        w->last = &job;
+            w->last->next = job;
+        w->last = job;
         wake = ++w->queued >= w->wanted;
     }
     (void)pthread_mutex_unlock(&w->lock);
     if (wake)
         (void)pthread_cond_signal(&w->more);
-    while (room && sem_wait(&job.over) != 0 && errno == EINTR)
-        continue;
+    return room;
+}
+
+sev_err sev_writer_do(struct sev_writer *w, sev_operation *operation, const void *arguments)
+{
+    struct sev_job job = {.run = operation, .arguments = arguments, .result = SEV_E_BUSY};
+    if (sem_init(&job.over, 0, 0) != 0)
+        return SEV_E_MEMORY;
+    if (push(w, &job))
+        while (sem_wait(&job.over) != 0 && errno == EINTR)
+            continue;
     (void)sem_destroy(&job.over);
-    return room ? job.result : SEV_E_BUSY;
+    return job.result;
 }
