@@ -8,8 +8,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "secureev/fs.h"
-
 static const char *const texts[] = {
 #define X(name, text) text,
     SEV_SQL_TABLE(X)
@@ -85,7 +83,7 @@ static int harden(sqlite3 *handle)
 static sev_err connect(const char *path, int flags, struct sev_db *db)
 {
     /* "file:..." and ":memory:" mean something to SQLite, "./file:..." does not. */
-    char plain[SEV_FS_PATH_MAX + 2];
+    char plain[SEV_DB_PATH_MAX];
     int n = snprintf(plain, sizeof plain, "%s%s", path[0] == '/' ? "" : "./", path);
     if (n < 0 || (size_t)n >= sizeof plain)
         return SEV_E_BAD_NAME;
@@ -209,7 +207,7 @@ static sev_err make_file(const char *path)
     if (lstat(path, &st) == 0)
         return S_ISREG(st.st_mode) ? SEV_OK : SEV_E_UNSAFE_FILE;
     if (errno != ENOENT)
-        return SEV_E_IO;
+        return errno == ENAMETOOLONG ? SEV_E_BAD_NAME : SEV_E_IO;
     int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
     if (fd < 0)
         return errno == EEXIST ? SEV_E_BUSY : SEV_E_IO;
@@ -217,7 +215,7 @@ static sev_err make_file(const char *path)
     return SEV_OK;
 }
 
-sev_err sev_db_open_writer(const char *path, struct sev_db *out)
+sev_err sev_db_open_writer(const char *path, struct sev_db *out, char out_path[SEV_DB_PATH_MAX])
 {
     sev_err e = make_file(path);
     if (e == SEV_OK)
@@ -225,6 +223,10 @@ sev_err sev_db_open_writer(const char *path, struct sev_db *out)
     if (e != SEV_OK)
         return e;
     e = prepare_file(out->handle);
+    const char *absolute = sqlite3_db_filename(out->handle, "main");
+    int n = snprintf(out_path, SEV_DB_PATH_MAX, "%s", absolute == NULL ? "" : absolute);
+    if (e == SEV_OK && (n <= 0 || n >= SEV_DB_PATH_MAX))
+        e = SEV_E_BAD_NAME;
     /* All statements, now: they may need memory that is not there when something has to be rolled
      * back, and a file that is not as the migrations left it is found at once. */
     for (int i = 0; e == SEV_OK && i < SEV_SQL_COUNT; i++) {

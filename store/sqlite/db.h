@@ -6,10 +6,12 @@
 #include <sqlite3.h>
 
 #include "secureev/err.h"
+#include "secureev/fs.h"
 #include "secureev/slice.h"
 #include "sql.h"
 
-#define SEV_DB_APPLICATION_ID 0x53455631        /* "SEV1", as in 0001 */
+#define SEV_DB_APPLICATION_ID 0x53455631 /* "SEV1", as in 0001 */
+#define SEV_DB_PATH_MAX SEV_FS_PATH_MAX
 #define SEV_DB_CELL_BYTES_MAX (4 * 1024 * 1024) /* a row: the largest file, and room */
 #define SEV_DB_BUSY_MS 5000                     /* another process writes for milliseconds */
 
@@ -27,8 +29,10 @@ struct sev_db {
 };
 
 /** The one that writes: made where absent, migrated.
+ *  @param out_path  the absolute one, which holds wherever the process goes
  *  @retval SEV_E_CONFIG  not ours, or from a newer version */
-SEV_MUST_USE sev_err sev_db_open_writer(const char *path, struct sev_db *out);
+SEV_MUST_USE sev_err sev_db_open_writer(const char *path, struct sev_db *out,
+                                        char out_path[SEV_DB_PATH_MAX]);
 SEV_MUST_USE sev_err sev_db_open_reader(const char *path, struct sev_db *out);
 void sev_db_close(struct sev_db *db);
 /** Our error for a result code of SQLite. */

@@ -3,7 +3,6 @@
 #define SEV_STORE_SQLITE_INTERNAL_H
 
 #include "db.h"
-#include "secureev/fs.h"
 #include "secureev/limits.h"
 #include "secureev/store.h"
 #include "writer.h"
@@ -26,8 +25,8 @@ _Static_assert(SEV_ATTACK_ARBITRARY_SOFTWARE == 1 && SEV_ATTACK_ROLLBACK == 2 &&
 
 struct sev_sqlite {
     struct sev_writer writer;
-    char path[SEV_FS_PATH_MAX];
-    pthread_mutex_t lock; /* of the readers that nobody uses now */
+    char path[SEV_DB_PATH_MAX]; /**< absolute */
+    pthread_mutex_t lock;       /* of the readers that nobody uses now */
     pthread_cond_t returned;
     struct sev_db readers[SEV_STORE_READERS_MAX];
     struct sev_db *idle[SEV_STORE_READERS_MAX];

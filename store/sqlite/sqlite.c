@@ -31,7 +31,7 @@ void sev_sqlite_return(struct sev_sqlite *s, struct sev_db *db)
 }
 
 /* Everything but the writer. */
-static struct sev_sqlite *allocate(const char *path)
+static struct sev_sqlite *allocate(void)
 {
     struct sev_sqlite *s = calloc(1, sizeof *s);
     if (s == NULL)
@@ -45,7 +45,6 @@ static struct sev_sqlite *allocate(const char *path)
         free(s);
         return NULL;
     }
-    memcpy(s->path, path, strlen(path) + 1);
     for (uint32_t i = SEV_STORE_READERS_MAX; i-- > 0;)
         s->idle[s->idle_count++] = &s->readers[i];
     return s;
@@ -60,13 +59,11 @@ static void release(struct sev_sqlite *s)
 
 sev_err sev_store_sqlite_open(const char *path, struct sev_store *out)
 {
-    if (strlen(path) >= SEV_FS_PATH_MAX)
-        return SEV_E_BAD_NAME;
-    struct sev_sqlite *s = allocate(path);
+    struct sev_sqlite *s = allocate();
     if (s == NULL)
         return SEV_E_MEMORY;
     struct sev_db db;
-    sev_err e = sev_db_open_writer(path, &db);
+    sev_err e = sev_db_open_writer(path, &db, s->path);
     if (e == SEV_OK) {
         e = sev_writer_start(&db, &s->writer);
         if (e != SEV_OK)

@@ -290,6 +290,23 @@ TEST(store__names_that_sqlite_would_interpret__are_files)
     CHECK_EQ(chdir(before), 0);
 }
 
+/* A daemon goes to another folder after it opened its files; readers come later. */
+TEST(store__process_that_changed_its_folder__reads_the_same_file)
+{
+    struct sev_store s;
+    struct stat st;
+    char before[300];
+    CHECK(getcwd(before, sizeof before) != NULL);
+    CHECK_EQ(chdir(sev_test_dir()), 0);
+    CHECK_OK(sev_store_sqlite_open("relative.db", &s));
+    CHECK_EQ(stat("relative.db", &st), 0);
+    CHECK_EQ(chdir("/"), 0);
+    store_register(&s, "v");
+    CHECK_TEXT(store_get(&s, "v").primary, "primary");
+    CHECK_EQ(chdir(before), 0);
+    sev_store_sqlite_close(&s);
+}
+
 TEST(store__new_database__is_its_owners_alone)
 {
     struct sev_store s;

@@ -72,6 +72,16 @@ TEST(store__newer_schema__config_and_untouched)
     sev_store_sqlite_close(&s);
 }
 
+TEST(store__table_that_is_not_there__found_when_opened)
+{
+    struct sev_store s;
+    new_path();
+    CHECK_OK(sev_store_sqlite_open(path, &s));
+    sev_store_sqlite_close(&s);
+    sql("DROP TABLE assignment");
+    CHECK_ERR(sev_store_sqlite_open(path, &s), SEV_E_STORE);
+}
+
 /* Killed after the file was made, or after it became a database: the next one goes on. */
 TEST(store__file_that_was_only_begun__is_ours)
 {
