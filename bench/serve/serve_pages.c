@@ -1,5 +1,6 @@
-/* serve_pages PORT WORKERS FILE [CERTIFICATE KEY CA] - our server with a page of 1 KiB at /page and
- * FILE at /file, for bench/server. SPDX-License-Identifier: MIT */
+/* serve_pages PORT WORKERS FILE [CERTIFICATE KEY CA [limited]] - our server with a page of 1 KiB at
+ * /page and FILE at /file: for bench/server, without limits on rates; for tests, with the usual
+ * ones. SPDX-License-Identifier: MIT */
 #define _POSIX_C_SOURCE 200809L
 #include <fcntl.h>
 #include <signal.h>
@@ -58,15 +59,17 @@ int main(int argc, char **argv)
     struct sev_server_config config = {.address = "127.0.0.1",
                                        .limits = sev_server_defaults,
                                        .handler = {.head = on_head, .whole = on_whole}};
-    if ((argc != 4 && argc != 7) || (file = open(argv[3], O_RDONLY)) < 0 || fstat(file, &st) != 0)
+    if ((argc != 4 && argc != 7 && argc != 8) || (file = open(argv[3], O_RDONLY)) < 0 ||
+        fstat(file, &st) != 0)
         return 2;
     file_bytes = (uint64_t)st.st_size;
     memset(letters, 'x', sizeof letters);
     config.port = (uint16_t)strtoul(argv[1], NULL, 10);
     config.workers = (unsigned)strtoul(argv[2], NULL, 10);
     config.limits.connections_max = 16384;
-    config.limits.connections = config.limits.requests = (struct sev_limiter_rate){0, 1};
-    if (argc == 7) {
+    if (argc != 8)
+        config.limits.connections = config.limits.requests = (struct sev_limiter_rate){0, 1};
+    if (argc >= 7) {
         tls.certificates = whole_file(argv[4]);
         tls.key = whole_file(argv[5]);
         tls.clients = whole_file(argv[6]);

@@ -169,7 +169,8 @@ struct sev_server_limits {
     uint32_t rate_min;     /**< bytes per second of bodies and answers ... */
     uint32_t window_ms;    /**< ... in each such stretch of time; slower peers are cut off */
     /* Of the whole server. */
-    struct sev_limiter_rate connections; /**< of one network (IPv4 /24, IPv6 /56) */
+    struct sev_limiter_rate connections; /**< of one network (IPv4 /24, IPv6 /56); none behind a
+                                              balancer, from where all seem to come */
     struct sev_limiter_rate requests;    /**< of one authenticated peer, by common name */
     uint32_t lag_ms; /**< a longer wait in a worker's queue halves shares; 0: never */
     uint32_t sessions_max, session_seconds;

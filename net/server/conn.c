@@ -178,6 +178,8 @@ void server_conn_turn(struct worker *w, struct conn *c)
     w->turn = c;
     w->out_len = 0;
     w->turn_requests = 0;
+    w->turn_in = 0;
+    c->held_back = false;
     bool good = server_flush_pending(w, c);
     /* Nothing is read or made while the peer has not taken what was made before. */
     if (good && c->pending == NULL) {
@@ -194,7 +196,7 @@ void server_conn_turn(struct worker *w, struct conn *c)
     }
     if (s == CLOSE)
         server_conn_close(w, c);
-    else if ((s == AGAIN || s == YIELD) && c->pending == NULL)
+    else if ((s == AGAIN || s == YIELD || c->held_back) && c->pending == NULL)
         server_queue(w, c);
 }
 

@@ -16,6 +16,7 @@
 #define PIECE_BYTES (4u * RECORD_BYTES)      /* read and encrypted in one go */
 #define OUT_BYTES (TURN_BYTES_MAX + PIECE_BYTES + RECORD_BYTES)
 #define TURN_REQUESTS_MAX 16u
+#define TURN_IN_BYTES_MAX (512u * 1024u) /* received in one turn, whatever TLS makes of it */
 #define ANSWER_HEAD_BYTES_MAX 4096u
 #define IN_BYTES (2u * SEV_HTTP_HEAD_BYTES_MAX) /* a head, and what came behind it */
 #define LINGER_MS 2000u
@@ -96,6 +97,7 @@ struct conn {
     struct peer *peer;
     struct sev_exchange *x;
     bool readable, writable, read_closed, broken;
+    bool held_back;   /* there is more to read, but it was enough for one turn */
     bool queued;      /* for another turn */
     bool close_after; /* the answer */
     bool fin_sent;
@@ -154,6 +156,7 @@ struct worker {
 
     struct conn *turn; /* whose `out` is */
     size_t out_len;
+    size_t turn_in;
     unsigned turn_requests;
     uint32_t readers; /* of channels */
     struct counters counters;

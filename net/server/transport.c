@@ -16,6 +16,11 @@ static ssize_t receive(struct conn *c, void *out, size_t most)
     ssize_t n = 0;
     if (!c->readable)
         return -1;
+    if (c->worker->turn_in >= TURN_IN_BYTES_MAX) {
+        /* A fast sender of records that mean nothing would keep SSL_read() here for ever. */
+        c->held_back = true;
+        return -1;
+    }
     do
         n = recv(c->fd, out, most, 0);
     while (n < 0 && errno == EINTR);
@@ -25,6 +30,7 @@ static ssize_t receive(struct conn *c, void *out, size_t most)
     }
     if (n > 0 && (size_t)n < most && !c->read_closed)
         c->readable = false;
+    c->worker->turn_in += (size_t)n;
     return n;
 }
 

@@ -367,6 +367,46 @@ TEST(b03__more_connections_than_a_network_may_open__turned_away_before_tls)
     all_gone(s);
 }
 
+/* DESIGN 9: strangers pay first, peers then; both get back what they had, peers first. */
+TEST(b03__worker_that_lags__halves_shares_and_gives_them_back)
+{
+    struct served *s = served_new();
+    s->config.workers = 1;
+    s->config.limits.lag_ms = 20;
+    s->config.limits.requests = s->config.limits.connections =
+        (struct sev_limiter_rate){1000, 1000};
+    served_start(s);
+    struct client *c = join(s);
+    unsigned changes = 0, seen = 0;
+    for (unsigned i = 0; i < 200 && (changes = served_events(s, SEV_SERVER_LOAD, SEV_OK)) < 2; i++)
+        CHECK_EQ(client_get(c, "/slow"), 200);
+    CHECK(changes >= 2);
+    pthread_mutex_lock(&s->lock);
+    for (unsigned i = 0; i < s->event_count; i++)
+        if (s->events[i].kind == SEV_SERVER_LOAD) {
+            CHECK_EQ(s->events[i].strangers, seen == 0 ? 8 : 4);
+            CHECK_EQ(s->events[i].peers, 16);
+            seen++;
+        }
+    pthread_mutex_unlock(&s->lock);
+    bool recovered = false; /* quick ones: soon it does; how soon is this machine's affair */
+    for (unsigned i = 0; i < 1500 && !recovered; i++) {
+        CHECK_EQ(client_get(c, "/hello"), 200);
+        sleep_ms(20);
+        pthread_mutex_lock(&s->lock);
+        unsigned before = 16;
+        for (unsigned k = 0; k < s->event_count && k < SERVED_EVENTS_MAX; k++)
+            if (s->events[k].kind == SEV_SERVER_LOAD) {
+                recovered = recovered || s->events[k].strangers > before;
+                before = s->events[k].strangers;
+            }
+        pthread_mutex_unlock(&s->lock);
+    }
+    CHECK(recovered);
+    client_free(c);
+    all_gone(s);
+}
+
 TEST(b03__more_connections_than_there_are_places__wait_and_are_served)
 {
     struct served *s = served_plain();

@@ -107,9 +107,9 @@ static sev_err on_admit(void *context, const struct sev_server_peer *peer,
 static sev_err on_head(void *context, struct sev_exchange *x, struct sev_body_plan *out)
 {
     struct served *s = context;
-    static const char *const paths[] = {"/hello",  "/who",   "/page",  "/file",
-                                        "/field",  "/later", "/never", "/nothing",
-                                        "/events", "/echo",  "/count", "/picky"};
+    static const char *const paths[] = {"/hello", "/who",   "/page",    "/file",   "/field",
+                                        "/later", "/never", "/nothing", "/events", "/echo",
+                                        "/slow",  "/count", "/picky"};
     pthread_mutex_lock(&s->lock);
     s->announced++;
     pthread_mutex_unlock(&s->lock);
@@ -178,6 +178,9 @@ static void on_whole(void *context, struct sev_exchange *x)
     struct served *s = context;
     if (path_is(x, "/hello")) {
         sev_exchange_answer(x, 200, "text/plain", SEV_LIT("hello\n"));
+    } else if (path_is(x, "/slow")) {
+        sleep_ms(60);
+        sev_exchange_answer(x, 200, "text/plain", SEV_LIT("slow\n"));
     } else if (path_is(x, "/who")) {
         who(x);
     } else if (path_is(x, "/page")) {
@@ -223,7 +226,11 @@ static void on_event(void *context, const struct sev_server_event *event)
     pthread_mutex_lock(&s->lock);
     struct served_event *e = &s->events[s->event_count % SERVED_EVENTS_MAX];
     s->event_count++;
-    *e = (struct served_event){event->kind, event->why, event->status, ""};
+    *e = (struct served_event){.kind = event->kind,
+                               .why = event->why,
+                               .status = event->status,
+                               .strangers = event->stranger_share,
+                               .peers = event->peer_share};
     memcpy(e->phase, event->phase, strnlen(event->phase, sizeof e->phase - 1));
     pthread_mutex_unlock(&s->lock);
 }

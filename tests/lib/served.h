@@ -36,12 +36,11 @@ void credential_free(struct credential *c);
  *   GET /field           a field X-Own
  *   GET /later           "later\n", by another thread after `later_ms`
  *   GET /never           never, until served_stop
- *   GET /nothing         the handler forgets to answer
- *   GET /events          what served.channel brings
- *   POST /echo           the body, up to `gather_max`
- *   POST /count          length of the body in decimal, streamed, up to 1 GiB, chunked or not
- *   POST /picky          as count, but refuses (SEV_E_SIGNATURE) what has a '!' in it
- * Anything else is 404.
+ *   GET /slow            "slow\n", after the handler has blocked its worker for 60 ms, as it must
+ * not GET /nothing         the handler forgets to answer GET /events          what served.channel
+ * brings POST /echo           the body, up to `gather_max` POST /count          length of the body
+ * in decimal, streamed, up to 1 GiB, chunked or not POST /picky          as count, but refuses
+ * (SEV_E_SIGNATURE) what has a '!' in it Anything else is 404.
  */
 #define SERVED_PAGE_BYTES 1000
 
@@ -68,7 +67,7 @@ struct served {
     struct served_event {
         enum sev_server_event_kind kind;
         sev_err why;
-        unsigned status;
+        unsigned status, strangers, peers;
         char phase[16];
     } events[SERVED_EVENTS_MAX];
     unsigned event_count;
