@@ -3,16 +3,18 @@
 
 unsigned sev_http_status(sev_err e)
 {
-    switch (e) {
-#define X(name, status)                                                                            \
-    case SEV_E_##name:                                                                             \
-        return status;
+    static const struct {
+        sev_err e;
+        unsigned status;
+    } table[] = {
+#define X(name, status_) {SEV_E_##name, status_},
         SEV_HTTP_STATUS_TABLE(X)
 #undef X
-    default:
-        break;
-    }
+    };
     static const unsigned by_class[] = {200, 400, 422, 503, 500};
+    for (size_t i = 0; i < sizeof table / sizeof table[0]; i++)
+        if (table[i].e == e)
+            return table[i].status;
     return by_class[sev_err_class(e)];
 }
 

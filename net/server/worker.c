@@ -57,7 +57,10 @@ static uint64_t network_key(const struct sev_server *s, const struct sockaddr_st
         return sev_limiter_key(s->secret, &v4->sin_addr, 3);
     }
     const struct sockaddr_in6 *v6 = (const void *)from;
-    return sev_limiter_key(s->secret, &v6->sin6_addr, 7);
+    const uint8_t *bytes = v6->sin6_addr.s6_addr;
+    if (IN6_IS_ADDR_V4MAPPED(&v6->sin6_addr)) /* else all of IPv4 were one network */
+        return sev_limiter_key(s->secret, bytes + 12, 3);
+    return sev_limiter_key(s->secret, bytes, 7);
 }
 
 static struct peer *stranger(const struct sockaddr_storage *from)
@@ -171,7 +174,7 @@ static void set_listening(struct worker *w, bool listening)
 static void accept_some(struct worker *w)
 {
     for (unsigned n = 0; n < ACCEPTS_MAX && has_place(w); n++) {
-        struct sockaddr_storage from;
+        struct sockaddr_storage from = {0};
         socklen_t len = sizeof from;
         int fd = accept4(w->listener, (struct sockaddr *)&from, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
         if (fd >= 0) {

@@ -2,6 +2,7 @@
  * is refused by its name, and who behaves is served meanwhile. REQ-B03 SPDX-License-Identifier: MIT
  */
 #define _GNU_SOURCE
+#include <arpa/inet.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -405,6 +406,40 @@ TEST(b03__worker_that_lags__halves_shares_and_gives_them_back)
     CHECK(recovered);
     client_free(c);
     all_gone(s);
+}
+
+/* Is somebody from that address of the loopback served, without TLS? */
+static bool served_from(const struct served *s, const char *address)
+{
+    struct sockaddr_in from = {.sin_family = AF_INET};
+    struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons(s->port)};
+    static const char text[] = "GET /hello HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
+    char got[16] = "";
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    CHECK(fd >= 0 && inet_pton(AF_INET, address, &from.sin_addr) == 1);
+    CHECK(bind(fd, (const struct sockaddr *)&from, sizeof from) == 0);
+    bool is = connect(fd, (const struct sockaddr *)&to, sizeof to) == 0 &&
+              send(fd, text, strlen(text), MSG_NOSIGNAL) > 0 &&
+              recv(fd, got, 12, MSG_WAITALL) == 12 && memcmp(got, "HTTP/1.1 200", 12) == 0;
+    close(fd);
+    return is;
+}
+
+TEST(b03__one_network_at_its_limit__another_is_served)
+{
+    static const char *const listen_at[] = {"127.0.0.1", "::"};
+    for (size_t i = 0; i < 2; i++) {
+        struct served *s = served_plain();
+        s->config.address = listen_at[i];
+        s->config.limits.connections = (struct sev_limiter_rate){1, 2};
+        served_start(s);
+        CHECK(served_from(s, "127.0.7.1"));
+        CHECK(served_from(s, "127.0.7.2"));
+        CHECK(!served_from(s, "127.0.7.3"));
+        CHECK(served_from(s, "127.0.8.1"));
+        all_gone(s);
+    }
 }
 
 TEST(b03__more_connections_than_there_are_places__wait_and_are_served)
