@@ -188,7 +188,7 @@ static int unknown_option(struct cli *c, const char *name, size_t len)
         cli_text_printf(&detail, "; it belongs to %s, whose word comes first", owner.ptr);
         cli_text_printf(&hint, "%s --%.*s", owner.ptr, (int)len, name);
         hint_help(c, &hint);
-    } else if (!is_near(&nearest)) {
+    } else if (nearest.best == NULL || !is_near(&nearest)) {
         cli_put_path(c->path, c->depth, &hint);
         cli_text_printf(&hint, " --help");
     } else {
@@ -323,7 +323,8 @@ static int check_given(struct cli *c)
         /* A script's variable that is not set must not pass for an option that is not given. */
         if (g->value != NULL && g->value[0] == '\0' && (g->option->flags & CLI_RAW) == 0)
             return cli_usage(c, "--%s is empty: --%s %s", name, name, g->option->value);
-        if (g->option->choices != NULL && !word_among(g->option->choices, g->value))
+        if (g->option->choices != NULL && g->value != NULL &&
+            !word_among(g->option->choices, g->value))
             return cli_usage(c, "--%s cannot be \"%s\"; it is one of: %s", name, g->value,
                              g->option->choices);
     }

@@ -32,8 +32,8 @@ static void emit_block(sev_json_writer *w, const struct sev_config_block *b)
     put_member(w, "section", b->section->name);
     sev_json_w_name(w, SEV_LIT("values"));
     sev_json_w_object(w);
-    for (const struct sev_config_key *k = NULL;
-         (k = next_key(b->section->keys, k == NULL ? NULL : k->name)) != NULL;)
+    const struct sev_config_key *k = next_key(b->section->keys, NULL);
+    for (; k != NULL; k = next_key(b->section->keys, k->name))
         put_member(w, k->name, sev_config_text(b, k->name));
     sev_json_w_object_end(w);
     sev_json_w_object_end(w);

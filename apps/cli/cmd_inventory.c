@@ -29,15 +29,19 @@ static void close_desk(struct desk *d)
     free(d->memory);
 }
 
-static int open_desk(struct cli *c, struct desk *d)
+/* False: `code` is the exit code. close_desk() it in any case. */
+static bool open_desk(struct cli *c, struct desk *d, int *code)
 {
     const char *path = cli_opt(c, "database");
     *d = (struct desk){.memory = malloc(SEV_DIRECTOR_ARENA_BYTES)};
-    if (d->memory == NULL)
-        return cli_fail(c, SEV_E_MEMORY, NULL, "inventory");
+    if (d->memory == NULL) {
+        *code = cli_fail(c, SEV_E_MEMORY, NULL, "inventory");
+        return false;
+    }
     d->arena = sev_arena_of(d->memory, SEV_DIRECTOR_ARENA_BYTES);
     sev_err e = sev_store_sqlite_open(path, &d->store);
-    return e == SEV_OK ? 0 : cli_fail(c, e, NULL, "database %s", path);
+    *code = e == SEV_OK ? 0 : cli_fail(c, e, NULL, "database %s", path);
+    return e == SEV_OK;
 }
 
 static sev_slice actor(void)
@@ -47,6 +51,13 @@ static sev_slice actor(void)
 }
 
 /* ---------------------------------------------------------------------- add */
+
+static void emit_id(sev_json_writer *w, const void *context)
+{
+    sev_json_w_object(w);
+    sev_json_w_string_member(w, "vehicle", text(context));
+    sev_json_w_object_end(w);
+}
 
 static int run_add(struct cli *c)
 {
@@ -59,12 +70,16 @@ static int run_add(struct cli *c)
         v.profile = SEV_PROFILE_AKTUALIZR;
     if (v.id.len == 0 || v.id.len > SEV_ID_BYTES_MAX)
         return cli_usage(c, "a vehicle's id has 1 to %d bytes", SEV_ID_BYTES_MAX);
-    int code = open_desk(c, &d);
-    sev_err e = code != 0 ? SEV_OK : d.store.vehicle_add(d.store.self, &v, &why);
-    if (e != SEV_OK)
-        code = cli_fail(c, e, NULL, "vehicle %s", cli_arg(c, 0));
-    else if (code == 0 && !cli_json(c))
-        cli_print(c, "%s may register its ECUs now\n", cli_arg(c, 0));
+    int code;
+    if (open_desk(c, &d, &code)) {
+        sev_err e = d.store.vehicle_add(d.store.self, &v, &why);
+        if (e != SEV_OK)
+            code = cli_fail(c, e, NULL, "vehicle %s", cli_arg(c, 0));
+        else if (cli_json(c))
+            code = cli_print_json(c, emit_id, cli_arg(c, 0));
+        else
+            cli_print(c, "%s may register its ECUs now\n", cli_arg(c, 0));
+    }
     close_desk(&d);
     return code;
 }
@@ -133,10 +148,11 @@ static int run_list(struct cli *c)
 {
     struct desk d;
     struct listing l = {.c = c};
-    int code = open_desk(c, &d);
-    if (code == 0 && cli_json(c)) {
+    int code;
+    bool open = open_desk(c, &d, &code);
+    if (open && cli_json(c)) {
         code = cli_print_json(c, emit_list, &d);
-    } else if (code == 0) {
+    } else if (open) {
         sev_err e = list_all(&d, &l);
         code = e == SEV_OK ? 0 : cli_fail(c, e, NULL, "inventory");
     }
@@ -219,8 +235,8 @@ static int run_show(struct cli *c)
 {
     struct desk d;
     struct shown s = {.count = 0};
-    int code = open_desk(c, &d);
-    if (code == 0) {
+    int code;
+    if (open_desk(c, &d, &code)) {
         struct sev_ecu *ecus =
             (struct sev_ecu *)(void *)sev_arena_take(&d.arena, SEV_STORE_ECUS_MAX * sizeof *ecus);
         sev_slice id = text(cli_arg(c, 0));
@@ -240,6 +256,20 @@ static int run_show(struct cli *c)
 }
 
 /* ------------------------------------------------------------------- assign */
+
+struct assigned {
+    const char *vehicle;
+    int64_t version;
+};
+
+static void emit_assigned(sev_json_writer *w, const void *context)
+{
+    const struct assigned *a = context;
+    sev_json_w_object(w);
+    sev_json_w_integer_member(w, "bundleVersion", a->version);
+    sev_json_w_string_member(w, "vehicle", text(a->vehicle));
+    sev_json_w_object_end(w);
+}
 
 static int read_wish(struct cli *c, sev_slice file, struct sev_director_wish *out)
 {
@@ -279,13 +309,15 @@ static int run_assign(struct cli *c)
     while (file.len != 0 && file.ptr[file.len - 1] == '\n')
         file.len--;
     int code = read_wish(c, sev_bytes_slice(&file), &wish);
-    if (code == 0 && (code = open_desk(c, &d)) == 0) {
+    if (code == 0 && open_desk(c, &d, &code)) {
         struct sev_director director = {.store = &d.store};
         struct sev_director_call call = {&d.arena, NULL, (sev_time)time(NULL)};
         e = sev_director_assign(&director, &call, &wish, &version);
         if (e != SEV_OK)
             code = cli_fail(c, e, NULL, "the assignment to %s", cli_arg(c, 0));
-        else if (!cli_json(c))
+        else if (cli_json(c))
+            code = cli_print_json(c, emit_assigned, &(struct assigned){cli_arg(c, 0), version});
+        else
             cli_print(c, "bundle version %lld for %s\n", (long long)version, cli_arg(c, 0));
     }
     close_desk(&d);

@@ -10,6 +10,7 @@
 static inline sev_slice sev_literal(const char *text)
 {
     size_t n = 0;
+    // cppcheck-suppress arrayIndexOutOfBoundsCond ; the NUL ends it before
     while (n < SEV_NAME_BYTES_MAX && text[n] != '\0')
         n++;
     return sev_slice_of(text, n);

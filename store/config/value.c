@@ -114,7 +114,7 @@ bool config_value_ok(const struct sev_config_key *key, const char *value, char *
     case SEV_CONFIG_TEXT:
         return true;
     case SEV_CONFIG_PATH:
-        snprintf(reason, reason_bytes, "must be an absolute path, shorter than %u",
+        snprintf(reason, reason_bytes, "must be an absolute path, shorter than %d",
                  SEV_FS_PATH_MAX);
         return value[0] == '/' && strlen(value) < SEV_FS_PATH_MAX;
     case SEV_CONFIG_NUMBER:
