@@ -149,7 +149,8 @@ struct sev_store {
                         uint32_t *out_count);
 
     /** A status and the reports in it, at once. @retval SEV_E_CONFLICT  a counter is not as
-     *  expected: it was accepted before, or another one meanwhile */
+     *  expected: it was accepted before, or another one meanwhile
+     *  @retval SEV_E_DUPLICATE_ECU  two reports of one ECU */
     sev_err (*status_accept)(void *self, const struct sev_status_news *news);
 
     /** @param assignment  its version is one more than the stored one, else SEV_E_CONFLICT */

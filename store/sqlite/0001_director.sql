@@ -15,14 +15,15 @@ CREATE TABLE vehicle (
     status_counter INTEGER NOT NULL DEFAULT 0 CHECK (status_counter >= 0),
     status_version INTEGER NOT NULL DEFAULT 0 CHECK (status_version >= 0),
     base           BLOB CHECK (base IS NULL OR length(base) = 32),
-    seen           INTEGER NOT NULL DEFAULT 0
+    seen           INTEGER NOT NULL DEFAULT 0,
+    last_decision  INTEGER NOT NULL DEFAULT 0 -- decision.key; 0: none
 ) STRICT;
 
--- The ECUs of a vehicle are registered together and so lie together: a status touches few pages.
+-- The ECUs of a vehicle lie together and are found without an index: with millions of vehicles
+-- each page more that a status touches is read from the disk and written to it.
 CREATE TABLE ecu (
-    key              INTEGER PRIMARY KEY,
-    vehicle          INTEGER NOT NULL REFERENCES vehicle,
-    serial           BLOB NOT NULL CHECK (length(serial) > 0),
+    key              INTEGER PRIMARY KEY, -- vehicle.key * 256 + a number from 0 to 255
+    serial           BLOB NOT NULL CHECK (length(serial) > 0), -- one of its vehicle has it
     hardware_id      BLOB NOT NULL,
     key_type         INTEGER NOT NULL, -- sev_key_type
     key_material     BLOB NOT NULL,
@@ -34,8 +35,7 @@ CREATE TABLE ecu (
     release_counter  INTEGER NOT NULL DEFAULT 0,
     boot_count       INTEGER NOT NULL DEFAULT 0,
     attacks          INTEGER NOT NULL DEFAULT 0, -- bits, 1 << sev_attack
-    report           BLOB NOT NULL DEFAULT x'',
-    UNIQUE (vehicle, serial)
+    report           BLOB NOT NULL DEFAULT x''
 ) STRICT;
 
 CREATE TABLE assignment (
@@ -58,12 +58,13 @@ CREATE TABLE file (
     UNIQUE (vehicle, role)
 ) STRICT;
 
+-- Only ever appended to, for the same reason; those of a vehicle are a chain, newest first.
 CREATE TABLE decision (
-    vehicle INTEGER NOT NULL REFERENCES vehicle,
-    number  INTEGER NOT NULL, -- within the vehicle
-    time    INTEGER NOT NULL,
-    actor   BLOB NOT NULL,
-    what    BLOB NOT NULL,
-    reason  BLOB NOT NULL,
-    PRIMARY KEY (vehicle, number)
-) STRICT, WITHOUT ROWID;
+    key      INTEGER PRIMARY KEY,
+    vehicle  INTEGER NOT NULL REFERENCES vehicle,
+    previous INTEGER NOT NULL, -- key of the one before; 0: none
+    time     INTEGER NOT NULL,
+    actor    BLOB NOT NULL,
+    what     BLOB NOT NULL,
+    reason   BLOB NOT NULL
+) STRICT;

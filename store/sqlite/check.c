@@ -71,8 +71,12 @@ sev_err sev_store_check_status(const struct sev_status_news *n)
     bool fits = id_fits(n->vehicle) && number_fits(n->expected_counter) &&
                 number_fits(n->counter) && n->counter >= n->expected_counter &&
                 number_fits(n->seen) && n->ecu_count <= SEV_STORE_ECUS_MAX;
-    for (uint32_t i = 0; fits && i < n->ecu_count; i++)
+    for (uint32_t i = 0; fits && i < n->ecu_count; i++) {
         fits = ecu_news_fit(&n->ecus[i]);
+        for (uint32_t j = 0; fits && j < i; j++)
+            if (sev_slice_eq(n->ecus[j].serial, n->ecus[i].serial))
+                return SEV_E_DUPLICATE_ECU;
+    }
     return verdict(fits);
 }
 

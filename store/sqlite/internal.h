@@ -20,6 +20,8 @@ _Static_assert(SEV_ATTACK_ARBITRARY_SOFTWARE == 1 && SEV_ATTACK_ROLLBACK == 2 &&
                    SEV_ATTACK_WRONG_HARDWARE == 9,
                "");
 
+_Static_assert(SEV_STORE_ECUS_MAX == 256, "0001 numbers them so");
+
 #define SEV_STORE_READERS_MAX                                                                      \
     8 /* connections; reads take microseconds, more would wait for cores */
 

@@ -16,7 +16,10 @@ sev_err sev_sqlite_find(struct sev_db *db, sev_slice id, sev_slice primary, stru
         out->status_version = sev_query_get_int(&q);
     }
     sev_err e = sev_query_end(&q);
-    return e != SEV_OK ? e : found ? SEV_OK : SEV_E_NOT_FOUND;
+    if (e != SEV_OK || !found)
+        return e != SEV_OK ? e : SEV_E_NOT_FOUND;
+    /* From a damaged file it could be anything; ECUs have keys of 256 times that. */
+    return out->key > 0 && out->key < INT64_MAX / SEV_STORE_ECUS_MAX - 1 ? SEV_OK : SEV_E_STORE;
 }
 
 sev_err sev_sqlite_explain(struct sev_db *db, int64_t vehicle, const struct sev_decision *d)
@@ -30,6 +33,11 @@ sev_err sev_sqlite_explain(struct sev_db *db, int64_t vehicle, const struct sev_
     sev_query_put(&q, d->actor);
     sev_query_put(&q, d->what);
     sev_query_put(&q, d->reason);
+    sev_err e = sev_query_run(&q);
+    if (e != SEV_OK)
+        return e;
+    sev_query_begin(&q, db, SEV_SQL_DECISION_LAST);
+    sev_query_put_int(&q, vehicle);
     return sev_query_run(&q);
 }
 
@@ -126,11 +134,11 @@ static sev_err pair_up(struct sev_db *db, int64_t vehicle, const struct ecu_set 
     return sev_query_end(&q);
 }
 
-static sev_err add_ecu(struct sev_db *db, int64_t vehicle, const struct sev_ecu *ecu)
+static sev_err add_ecu(struct sev_db *db, int64_t key, const struct sev_ecu *ecu)
 {
     struct sev_query q;
     sev_query_begin(&q, db, SEV_SQL_ECU_ADD);
-    sev_query_put_int(&q, vehicle);
+    sev_query_put_int(&q, key);
     sev_query_put(&q, ecu->serial);
     sev_query_put(&q, ecu->hardware_id);
     sev_query_put_int(&q, (int64_t)ecu->key.type);
@@ -148,16 +156,23 @@ static sev_err set_primary(struct sev_db *db, int64_t vehicle, sev_slice serial,
     return sev_query_run(&q);
 }
 
-/* Those that are not among the kept ones of `old`. */
+/* Those that are not among the kept ones of `old`, at numbers that nobody has. */
 static sev_err add_new(struct sev_db *db, int64_t vehicle, const struct ecu_set *a,
                        const struct pairs *old)
 {
-    bool kept[SEV_STORE_ECUS_MAX] = {false};
+    bool kept[SEV_STORE_ECUS_MAX] = {false}, taken[SEV_STORE_ECUS_MAX] = {false};
+    uint32_t number = 0;
     for (uint32_t i = 0; i < old->count; i++)
-        if (old->rows[i].index < a->count && old->rows[i].same_key)
+        if (old->rows[i].same_key) {
             kept[old->rows[i].index] = true;
+            taken[(uint64_t)old->rows[i].key % SEV_STORE_ECUS_MAX] = true;
+        }
     for (uint32_t i = 0; i < a->count; i++) {
-        sev_err e = kept[i] ? SEV_OK : add_ecu(db, vehicle, &a->ecus[i]);
+        if (kept[i])
+            continue;
+        while (taken[number]) /* there are as many numbers as there may be ECUs */
+            number++;
+        sev_err e = add_ecu(db, vehicle * SEV_STORE_ECUS_MAX + number++, &a->ecus[i]);
         if (e != SEV_OK)
             return e;
     }
@@ -260,20 +275,34 @@ sev_err sev_sqlite_ecus_replace(void *self, sev_slice vehicle, sev_slice primary
 
 /* ------------------------------------------------------------------- status */
 
-static sev_err accept_report(struct sev_db *db, int64_t vehicle, const struct sev_ecu_news *n)
+/* Where the ECUs of the news are (`keys` is zero before), if each is there and its counter as
+ * expected. REQ-DIR-11 */
+static sev_err find_ecus(struct sev_db *db, int64_t vehicle, const struct sev_status_news *n,
+                         int64_t keys[SEV_STORE_ECUS_MAX])
 {
     struct sev_query q;
-    sev_query_begin(&q, db, SEV_SQL_ECU_FIND);
+    bool as_expected = true;
+    sev_query_begin(&q, db, SEV_SQL_ECU_COUNTERS);
     sev_query_put_int(&q, vehicle);
-    sev_query_put(&q, n->serial);
-    bool found = sev_query_row(&q);
-    int64_t key = found ? sev_query_get_int(&q) : 0;
-    int64_t counter = found ? sev_query_get_int(&q) : 0;
+    while (sev_query_row(&q)) {
+        int64_t key = sev_query_get_int(&q);
+        sev_slice serial = sev_query_get(&q);
+        int64_t counter = sev_query_get_int(&q);
+        for (uint32_t i = 0; i < n->ecu_count; i++)
+            if (sev_slice_eq(n->ecus[i].serial, serial)) {
+                keys[i] = key;
+                as_expected = as_expected && counter == n->ecus[i].expected_counter;
+            }
+    }
     sev_err e = sev_query_end(&q);
-    if (e != SEV_OK || !found)
-        return e != SEV_OK ? e : SEV_E_NOT_FOUND;
-    if (counter != n->expected_counter) /* REQ-DIR-11 */
-        return SEV_E_CONFLICT;
+    for (uint32_t i = 0; e == SEV_OK && i < n->ecu_count; i++)
+        e = keys[i] != 0 ? SEV_OK : SEV_E_NOT_FOUND;
+    return e != SEV_OK ? e : as_expected ? SEV_OK : SEV_E_CONFLICT;
+}
+
+static sev_err accept_report(struct sev_db *db, int64_t key, const struct sev_ecu_news *n)
+{
+    struct sev_query q;
     sev_query_begin(&q, db, SEV_SQL_ECU_REPORT);
     sev_query_put_int(&q, n->counter);
     sev_query_put(&q, sev_slice_of(n->sha256, sizeof n->sha256));
@@ -297,6 +326,10 @@ static sev_err run_status_accept(struct sev_db *db, const void *arguments)
         return e;
     if (found.status_counter != n->expected_counter)
         return SEV_E_CONFLICT;
+    int64_t keys[SEV_STORE_ECUS_MAX] = {0};
+    e = n->ecu_count == 0 ? SEV_OK : find_ecus(db, found.key, n, keys);
+    if (e != SEV_OK)
+        return e;
     struct sev_query q;
     sev_query_begin(&q, db, SEV_SQL_VEHICLE_STATUS);
     sev_query_put_int(&q, n->counter);
@@ -308,7 +341,7 @@ static sev_err run_status_accept(struct sev_db *db, const void *arguments)
     sev_query_put_int(&q, found.key);
     e = sev_query_run(&q);
     for (uint32_t i = 0; e == SEV_OK && i < n->ecu_count; i++)
-        e = accept_report(db, found.key, &n->ecus[i]);
+        e = accept_report(db, keys[i], &n->ecus[i]);
     return e != SEV_OK ? e : sev_sqlite_explain(db, found.key, n->decision);
 }
 

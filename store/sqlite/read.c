@@ -177,7 +177,7 @@ sev_err sev_sqlite_ecus_get(void *self, sev_slice vehicle, struct sev_arena *are
                             struct sev_ecu *out, uint32_t *out_count)
 {
     struct read r;
-    struct ecu_row *first = NULL, **last = &first, *ecu;
+    struct ecu_row *first = NULL, **place, *ecu;
     bool found = false;
     uint32_t count = 0;
     if (!begin(&r, self, vehicle, arena, SEV_SQL_ECU_LIST))
@@ -190,10 +190,12 @@ sev_err sev_sqlite_ecus_get(void *self, sev_slice vehicle, struct sev_arena *are
             continue;
         if (count++ == SEV_STORE_ECUS_MAX)
             r.error = SEV_E_STORE;
-        ecu->next = NULL;
         read_ecu(&r, &ecu->ecu);
-        *last = ecu;
-        last = &ecu->next;
+        place = &first;
+        while (*place != NULL && sev_slice_cmp((*place)->ecu.serial, ecu->ecu.serial) < 0)
+            place = &(*place)->next;
+        ecu->next = *place;
+        *place = ecu;
     }
     sev_err e = end(&r);
     if (e != SEV_OK || !found)
@@ -277,11 +279,10 @@ sev_err sev_sqlite_decisions(void *self, sev_slice vehicle, uint32_t count_max,
     bool found = false;
     if (!begin(&r, self, vehicle, arena, SEV_SQL_DECISION_LIST))
         return r.error;
-    sev_query_put_int(&r.q, count_max);
+    sev_query_put_int(&r.q, count_max == 0 ? 1 : count_max); /* is the vehicle there at all? */
     while (row(&r)) {
         found = true;
-        bool none = sev_query_is_null(&r.q);
-        (void)number(&r);
+        bool none = number(&r) == 0;
         if (none || (d = take(&r, sizeof *d)) == NULL)
             continue;
         d->next = NULL;
@@ -295,7 +296,7 @@ sev_err sev_sqlite_decisions(void *self, sev_slice vehicle, uint32_t count_max,
     sev_err e = end(&r);
     if (e != SEV_OK || !found)
         return e != SEV_OK ? e : SEV_E_NOT_FOUND;
-    for (d = first; d != NULL && visit(context, &d->decision);)
+    for (d = first; d != NULL && count_max != 0 && visit(context, &d->decision);)
         d = d->next;
     return SEV_OK;
 }

@@ -25,19 +25,21 @@
     X(VEHICLE_PRIMARY, "UPDATE vehicle SET primary_serial = ?, status_counter = ? WHERE key = ?") \
     X(VEHICLE_VERSION, "UPDATE vehicle SET status_version = ? WHERE key = ?") \
     X(ECU_SET, "SELECT key, serial, hardware_id, key_type, key_material FROM ecu " \
-        "WHERE vehicle = ?") \
-    X(ECU_ADD, "INSERT INTO ecu (vehicle, serial, hardware_id, key_type, key_material) " \
+        "WHERE key BETWEEN ?1 * 256 AND ?1 * 256 + 255") \
+    X(ECU_COUNTERS, "SELECT key, serial, report_counter FROM ecu " \
+        "WHERE key BETWEEN ?1 * 256 AND ?1 * 256 + 255") \
+    X(ECU_ADD, "INSERT INTO ecu (key, serial, hardware_id, key_type, key_material) " \
         "VALUES (?, ?, ?, ?, ?)") \
     X(ECU_HARDWARE, "UPDATE ecu SET hardware_id = ? WHERE key = ?") \
     X(ECU_REMOVE, "DELETE FROM ecu WHERE key = ?") \
-    X(ECU_FIND, "SELECT key, report_counter FROM ecu WHERE vehicle = ? AND serial = ?") \
     X(ECU_REPORT, "UPDATE ecu SET report_counter = ?, report_sha256 = ?, installed_name = ?, " \
         "installed_length = ?, installed_sha256 = ?, release_counter = ?, boot_count = ?, " \
         "attacks = ?, report = ? WHERE key = ?") \
     X(ECU_LIST, "SELECT e.key, v.id, e.serial, e.hardware_id, e.key_type, e.key_material, " \
         "e.report_counter, e.report_sha256, e.installed_name, e.installed_length, " \
         "e.installed_sha256, e.release_counter, e.boot_count, e.attacks, e.report " \
-        "FROM vehicle v LEFT JOIN ecu e ON e.vehicle = v.key WHERE v.id = ? ORDER BY e.serial") \
+        "FROM vehicle v LEFT JOIN ecu e " \
+        "ON e.key BETWEEN v.key * 256 AND v.key * 256 + 255 WHERE v.id = ?") \
     X(ASSIGNMENT_VERSION, "SELECT version FROM assignment WHERE vehicle = ?") \
     X(ASSIGN, "INSERT INTO assignment (vehicle, version, bundle_id, correlation_id, targets, " \
         "groups) VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (vehicle) DO UPDATE SET " \
@@ -53,12 +55,15 @@
         "bundle_version = excluded.bundle_version, bytes = excluded.bytes") \
     X(FILES_GET, "SELECT f.key, f.role, f.version, f.expires, f.bundle_version, f.bytes " \
         "FROM vehicle v LEFT JOIN file f ON f.vehicle = v.key WHERE v.id = ?") \
-    X(DECISION_ADD, "INSERT INTO decision (vehicle, number, time, actor, what, reason) " \
-        "SELECT ?1, coalesce(max(number), 0) + 1, ?2, ?3, ?4, ?5 FROM decision " \
-        "WHERE vehicle = ?1") \
-    X(DECISION_LIST, "SELECT d.number, d.time, d.actor, d.what, d.reason FROM vehicle v " \
-        "LEFT JOIN decision d ON d.vehicle = v.key WHERE v.id = ? " \
-        "ORDER BY d.number DESC LIMIT ?")
+    X(DECISION_ADD, "INSERT INTO decision (vehicle, previous, time, actor, what, reason) " \
+        "SELECT key, last_decision, ?2, ?3, ?4, ?5 FROM vehicle WHERE key = ?1") \
+    X(DECISION_LAST, "UPDATE vehicle SET last_decision = last_insert_rowid() WHERE key = ?") \
+    X(DECISION_LIST, "WITH RECURSIVE chain (key, previous, time, actor, what, reason) AS (" \
+        "SELECT coalesce(d.key, 0), coalesce(d.previous, 0), d.time, d.actor, d.what, d.reason " \
+        "FROM vehicle v LEFT JOIN decision d ON d.key = v.last_decision WHERE v.id = ?1 " \
+        "UNION ALL SELECT d.key, d.previous, d.time, d.actor, d.what, d.reason " \
+        "FROM chain JOIN decision d ON d.key = chain.previous AND d.key < chain.key LIMIT ?2) " \
+        "SELECT key, time, actor, what, reason FROM chain")
 /* clang-format on */
 
 enum sev_sql {

@@ -420,6 +420,9 @@ TEST(store__status_that_is_not_expected__conflict_and_nothing_of_it_is_kept)
         (void)store_status("v", "nobody", 1, &reports[1]);
         CHECK_ERR(CALL(s, status_accept, &news), SEV_E_NOT_FOUND);
         CHECK_EQ(store_get(&s, "v").status_counter, 1);
+        (void)store_status("v", "secondary", 1, &reports[1]);
+        CHECK_ERR(CALL(s, status_accept, &news), SEV_E_DUPLICATE_ECU);
+        news.ecu_count = 1;
         news.vehicle = SEV_LIT("w");
         CHECK_ERR(CALL(s, status_accept, &news), SEV_E_NOT_FOUND);
     }

@@ -263,6 +263,7 @@ TEST(store__decisions__newest_first_of_this_vehicle)
         CHECK(strcmp(stopped.what, "d") == 0);
         CHECK_ERR(CALL(s, decisions, SEV_LIT("x"), 9, store_arena(), tell, &nothing),
                   SEV_E_NOT_FOUND);
+        CHECK_OK(CALL(s, decisions, SEV_LIT("v"), 0, store_arena(), tell, &nothing));
         store_register(&s, "y");
         CHECK_OK(CALL(s, decisions, SEV_LIT("y"), 9, store_arena(), tell, &nothing));
         CHECK_EQ(nothing.count, 0);
