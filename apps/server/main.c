@@ -8,7 +8,7 @@
 
 #include "server_app.h"
 
-static const struct app_role *const roles[] = {&role_director, &role_images};
+static const struct app_role *const roles[] = {&role_director, &role_images, &role_time};
 #define ROLES (sizeof roles / sizeof roles[0])
 
 static struct {
@@ -65,7 +65,8 @@ static sev_err start_all(const char *path)
         started += b != NULL;
     }
     if (started == 0)
-        return app_fail(&process.app, SEV_E_CONFIG, "names no role: [director] or [images]", path);
+        return app_fail(&process.app, SEV_E_CONFIG, "names no role: [director], [images] or [time]",
+                        path);
     return SEV_OK;
 }
 

@@ -26,7 +26,7 @@ struct app_role {
     void (*stop)(struct app *app, void *instance);
     uint16_t (*port)(const void *instance);
 };
-extern const struct app_role role_director, role_images;
+extern const struct app_role role_director, role_images, role_time;
 
 /** Say why, for the person who starts the server. Returns `e`. */
 sev_err app_fail(struct app *app, sev_err e, const char *what, const char *about);

@@ -91,10 +91,18 @@ static const struct sev_config_key images[] = {
     END,
 };
 
+static const struct sev_config_key time_service[] = {
+    LISTENER,
+    {"signer", SEV_CONFIG_PATH, NULL, 0, 0, NULL, "Unix socket of secureev-signer"},
+    {"key", SEV_CONFIG_TEXT, "time", 0, 0, NULL, "name of its key at the signer"},
+    END,
+};
+
 const struct sev_config_section sev_config_table[] = {
     {"server", false, "secureevd, whatever its roles", server},
     {"director", false, "role of secureevd: says which vehicle is to have what", director},
     {"images", false, "role of secureevd: serves images and their metadata", images},
+    {"time", false, "role of secureevd: attests what time it is", time_service},
     {"signer", false, "secureev-signer, the process that holds the online keys", signer},
     {"key", true, "a key of the signer and what it may sign", key},
     {NULL, false, NULL, NULL},
