@@ -12,6 +12,9 @@ foreach(script ${SCRIPTS})
     ENVIRONMENT "SEV_BIN=${CMAKE_RUNTIME_OUTPUT_DIRECTORY}")
 endforeach()
 
+# They measure time.
+set_tests_properties(e2e_flood e2e_loadgen PROPERTIES RUN_SERIAL TRUE)
+
 # Checks of the tree and of our tools: once is enough.
 if(NOT SEV_SANITIZE)
   function(sev_tool_test name)
