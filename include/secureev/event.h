@@ -24,6 +24,7 @@ typedef enum sev_level { SEV_LEVEL_INFO, SEV_LEVEL_WARNING, SEV_LEVEL_ALARM } se
     X(ECU_ATTACKED, "director.ecu_attacked", ALARM, "an ECU says that it was attacked")            \
     X(ECU_TIME_ODD, "director.ecu_time_odd", WARNING, "an ECU's time went back, or is ahead")                \
     X(INSTALL_FAILED, "director.install_failed", WARNING, "a vehicle says that an installation failed") \
+    X(NOT_KEPT, "director.not_kept", ALARM, "a refusal could not be written down")                 \
     X(CLOCK_JUMPED, "time.clock_jumped", ALARM, "the clock was set: nothing is attested any more")  \
     X(HTTP_ANSWERED, "http.answered", INFO, "a request was answered")                              \
     X(HTTP_REFUSED, "http.refused", WARNING, "a request was refused")                              \

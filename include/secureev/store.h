@@ -173,6 +173,8 @@ struct sev_store {
     sev_err (*files_get)(void *self, sev_slice vehicle, struct sev_arena *arena,
                          struct sev_issued *out);
 
+    /** Something was decided and nothing else changed: a refusal. */
+    sev_err (*decision_add)(void *self, sev_slice vehicle, const struct sev_decision *decision);
     /** Newest first. */
     sev_err (*decisions)(void *self, sev_slice vehicle, uint32_t count_max, struct sev_arena *arena,
                          sev_decision_visit *visit, void *context);

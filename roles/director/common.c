@@ -51,3 +51,36 @@ void director_tell(const struct sev_director *d, sev_event_id id, sev_err err, s
         sev_event_text(&event, "ecu", ecu);
     d->events.emit(d->events.self, &event);
 }
+
+struct newest {
+    const struct sev_decision *wanted;
+    bool said;
+};
+
+static bool look_at_newest(void *context, const struct sev_decision *d)
+{
+    struct newest *n = context;
+    n->said = sev_slice_eq(d->what, n->wanted->what) &&
+              sev_slice_eq(d->reason, n->wanted->reason) &&
+              n->wanted->time - d->time < DIRECTOR_REPEAT_SECONDS;
+    return false;
+}
+
+void director_refused(const struct sev_director *d, const struct sev_director_call *call,
+                      sev_slice vehicle, const char *what, sev_event_id id, sev_err why)
+{
+    static const char *const names[] = {"error", NULL};
+    const sev_slice values[] = {director_text(sev_err_id(why))};
+    struct sev_decision row = {call->now, SEV_LIT("director"), director_text(what), SEV_EMPTY};
+    struct newest newest = {.wanted = &row};
+    director_tell(d, id, why, vehicle, SEV_EMPTY);
+    if (sev_err_class(why) != SEV_CLASS_REFUSE && why != SEV_E_EXISTS)
+        return;
+    sev_err e = director_reason(call, &row.reason, names, values);
+    if (e == SEV_OK)
+        e = d->store->decisions(d->store->self, vehicle, 1, call->arena, look_at_newest, &newest);
+    if (e == SEV_OK && !newest.said)
+        e = d->store->decision_add(d->store->self, vehicle, &row);
+    if (e != SEV_OK && e != SEV_E_NOT_FOUND)
+        director_tell(d, SEV_EVENT_NOT_KEPT, e, vehicle, SEV_EMPTY);
+}

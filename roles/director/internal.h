@@ -36,6 +36,15 @@ struct sev_ecu *director_find_ecu(const struct director_ecus *ecus, sev_slice se
 void director_tell(const struct sev_director *d, sev_event_id id, sev_err err, sev_slice vehicle,
                    sev_slice ecu);
 
+/**
+ * Tell of a refusal and leave a row that explains it. The same refusal again within
+ * DIRECTOR_REPEAT_SECONDS leaves none: a vehicle that is refused all day does not fill the disk.
+ * What went wrong here (memory, store, signer) is told only. REQ-DIR-08 REQ-DIR-24
+ */
+void director_refused(const struct sev_director *d, const struct sev_director_call *call,
+                      sev_slice vehicle, const char *what, sev_event_id id, sev_err why);
+#define DIRECTOR_REPEAT_SECONDS 600
+
 /** Reasons are canonical objects of texts, named in their order: pairs until a NULL name. */
 SEV_MUST_USE sev_err director_reason(const struct sev_director_call *call, sev_slice *out,
                                      const char *const names[], const sev_slice values[]);

@@ -122,7 +122,7 @@ sev_err sev_director_manifest(const struct sev_director *d, const struct sev_dir
     if (e == SEV_OK && !h.again)
         e = keep(&h);
     if (e != SEV_OK)
-        director_tell(d, SEV_EVENT_STATUS_REFUSED, e, vehicle, SEV_EMPTY);
+        director_refused(d, call, vehicle, "status-refused", SEV_EVENT_STATUS_REFUSED, e);
     else if (h.manifest.has_installation && !h.manifest.installation.result.success && !h.again)
         director_tell(d, SEV_EVENT_INSTALL_FAILED, SEV_OK, vehicle, SEV_EMPTY);
     return e;

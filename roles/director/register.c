@@ -103,7 +103,9 @@ sev_err sev_director_register(const struct sev_director *d, const struct sev_dir
         e = director_reason(call, &decision.reason, names, &f.primary);
     if (e == SEV_OK)
         e = d->store->ecus_register(d->store->self, vehicle, f.primary, f.ecus, f.count, &decision);
-    director_tell(d, e == SEV_OK ? SEV_EVENT_REGISTERED : SEV_EVENT_REGISTER_REFUSED, e, vehicle,
-                  SEV_EMPTY);
+    if (e == SEV_OK)
+        director_tell(d, SEV_EVENT_REGISTERED, e, vehicle, SEV_EMPTY);
+    else
+        director_refused(d, call, vehicle, "register-refused", SEV_EVENT_REGISTER_REFUSED, e);
     return e;
 }

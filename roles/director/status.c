@@ -271,7 +271,8 @@ sev_err sev_director_status(const struct sev_director *d, const struct sev_direc
         return e;
     *answer = before;
     /* More than was ever issued: our database went back, or somebody has our keys. REQ-D26 */
-    tell(&h, e == SEV_E_VERSION_ROLLBACK ? SEV_EVENT_VEHICLE_AHEAD : SEV_EVENT_STATUS_REFUSED, e,
-         SEV_EMPTY);
+    director_refused(
+        d, call, vehicle, "status-refused",
+        e == SEV_E_VERSION_ROLLBACK ? SEV_EVENT_VEHICLE_AHEAD : SEV_EVENT_STATUS_REFUSED, e);
     return e;
 }

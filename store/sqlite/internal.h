@@ -86,6 +86,7 @@ sev_err sev_sqlite_files_put(void *self, sev_slice vehicle, const int64_t expect
                              const struct sev_decision *decision);
 sev_err sev_sqlite_files_get(void *self, sev_slice vehicle, struct sev_arena *arena,
                              struct sev_issued *out);
+sev_err sev_sqlite_decision_add(void *self, sev_slice vehicle, const struct sev_decision *decision);
 sev_err sev_sqlite_decisions(void *self, sev_slice vehicle, uint32_t count_max,
                              struct sev_arena *arena, sev_decision_visit *visit, void *context);
 

@@ -354,3 +354,28 @@ sev_err sev_sqlite_status_accept(void *self, const struct sev_status_news *news)
         return e;
     return sev_writer_do(&((struct sev_sqlite *)self)->writer, run_status_accept, news);
 }
+
+/* --------------------------------------------------------------- decisions */
+
+struct refusal {
+    sev_slice vehicle;
+    const struct sev_decision *decision;
+};
+
+static sev_err run_decision_add(struct sev_db *db, const void *arguments)
+{
+    const struct refusal *r = arguments;
+    struct sev_found found;
+    sev_err e = sev_sqlite_find(db, r->vehicle, SEV_EMPTY, &found);
+    return e != SEV_OK ? e : sev_sqlite_explain(db, found.key, r->decision);
+}
+
+sev_err sev_sqlite_decision_add(void *self, sev_slice vehicle, const struct sev_decision *decision)
+{
+    sev_err e = decision == NULL ? SEV_E_MALFORMED : sev_store_check_decision(decision);
+    if (e == SEV_OK)
+        e = sev_store_check_id(vehicle);
+    struct refusal r = {vehicle, decision};
+    return e != SEV_OK ? e
+                       : sev_writer_do(&((struct sev_sqlite *)self)->writer, run_decision_add, &r);
+}

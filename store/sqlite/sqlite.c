@@ -86,6 +86,7 @@ sev_err sev_store_sqlite_open(const char *path, struct sev_store *out)
         .assignment_get = sev_sqlite_assignment_get,
         .files_put = sev_sqlite_files_put,
         .files_get = sev_sqlite_files_get,
+        .decision_add = sev_sqlite_decision_add,
         .decisions = sev_sqlite_decisions,
     };
     return SEV_OK;

@@ -621,3 +621,27 @@ TEST(director__every_decision__left_a_row)
     CHECK_OK(f.store.decisions(f.store.self, VEHICLE, 100, &vehicle_arena, collect, &b));
     CHECK_TEXT(sev_buf_slice(&b), "issue assign issue status register add ");
 }
+
+/* REQ-DIR-08: what was refused is written down, once in ten minutes while it goes on. */
+TEST(director__refusal__leaves_a_row_but_not_one_for_each_time)
+{
+    char words[300];
+    sev_buf b = sev_buf_of(words, sizeof words);
+    begin();
+    settle();
+    for (int i = 0; i < 5; i++)
+        CHECK_ERR(send_bytes(SEV_LIT("{\"signatures\":[],\"signed\":{}}")), SEV_E_SIGNATURE);
+    CHECK_EQ(f.alarms, 5);
+    check_refused(
+        sev_director_register(&f.d, call(), VEHICLE, form("brake-1", "brake", STRANGER, "tcu-1")),
+        SEV_E_EXISTS, SEV_EVENT_REGISTER_REFUSED);
+    f.call.now += 601;
+    CHECK_ERR(send_bytes(SEV_LIT("{\"signatures\":[],\"signed\":{}}")), SEV_E_SIGNATURE);
+    f.signer_down = true; /* ours, not the vehicle's: told, but no judgement of it */
+    f.call.now += 86400;
+    struct sev_status s = status_with(SEV_EMPTY);
+    CHECK_ERR(send(&s), SEV_E_UNREACHABLE);
+    CHECK_OK(f.store.decisions(f.store.self, VEHICLE, 100, &vehicle_arena, collect, &b));
+    CHECK_TEXT(sev_buf_slice(&b),
+               "status-refused register-refused status-refused issue status register add ");
+}

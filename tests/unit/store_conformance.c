@@ -75,6 +75,12 @@ TEST(store__vehicle_out_of_bounds__malformed)
     }
 }
 
+static bool keep_decision(void *context, const struct sev_decision *decision)
+{
+    *(struct sev_decision *)context = *decision;
+    return true;
+}
+
 TEST(store__decision_out_of_bounds__malformed)
 {
     EACH_STORE(s)
@@ -93,6 +99,28 @@ TEST(store__decision_out_of_bounds__malformed)
         CHECK_ERR(CALL(s, vehicle_add, &v, &d), SEV_E_MALFORMED);
         struct sev_vehicle got;
         CHECK_ERR(CALL(s, vehicle_get, v.id, store_arena(), &got), SEV_E_NOT_FOUND);
+    }
+}
+
+TEST(store__decision_by_itself__is_the_newest_and_changes_nothing_else)
+{
+    EACH_STORE(s)
+    {
+        struct sev_vehicle v = store_vehicle("a"), before, after;
+        struct sev_decision d = store_decision("refused");
+        CHECK_ERR(CALL(s, decision_add, v.id, &d), SEV_E_NOT_FOUND);
+        CHECK_OK(CALL(s, vehicle_add, &v, NULL));
+        CHECK_ERR(CALL(s, decision_add, v.id, NULL), SEV_E_MALFORMED);
+        CHECK_ERR(CALL(s, decision_add, SEV_EMPTY, &d), SEV_E_MALFORMED);
+        struct sev_arena *arena = store_arena();
+        CHECK_OK(CALL(s, vehicle_get, v.id, arena, &before));
+        CHECK_OK(CALL(s, decision_add, v.id, &d));
+        CHECK_OK(CALL(s, vehicle_get, v.id, arena, &after));
+        CHECK_EQ(after.status_counter, before.status_counter);
+        CHECK_EQ(after.seen, before.seen);
+        struct sev_decision newest = {.time = 0};
+        CHECK_OK(CALL(s, decisions, v.id, 1, arena, keep_decision, &newest));
+        CHECK_SLICE(newest.what, SEV_LIT("refused"));
     }
 }
 
