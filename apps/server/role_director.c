@@ -1,6 +1,6 @@
 /* role_director - the Director's URLs and what stands behind them. The connection says which
  * vehicle asks; no URL does. SPDX-License-Identifier: MIT */
-#define _POSIX_C_SOURCE 200809L
+#define _GNU_SOURCE
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -342,13 +342,23 @@ static sev_err load_roots(struct director *r, struct roots *native, struct roots
     return roots_load(r->app, folder, SEV_PROFILE_AKTUALIZR, foreign);
 }
 
+/* A reload comes before requests that come later: else a busy Director would never reload. */
+static void init_roots_lock(pthread_rwlock_t *lock)
+{
+    pthread_rwlockattr_t kind;
+    pthread_rwlockattr_init(&kind);
+    pthread_rwlockattr_setkind_np(&kind, PTHREAD_RWLOCK_PREFER_WRITER_NONRECURSIVE_NP);
+    pthread_rwlock_init(lock, &kind);
+    pthread_rwlockattr_destroy(&kind);
+}
+
 static sev_err start(struct app *app, const struct sev_config_block *block, void **out_instance)
 {
     struct director *r = calloc(1, sizeof *r);
     if (r == NULL)
         return app_fail(app, SEV_E_MEMORY, sev_err_sentence(SEV_E_MEMORY), "director");
     *r = (struct director){.app = app, .block = block};
-    pthread_rwlock_init(&r->roots_lock, NULL);
+    init_roots_lock(&r->roots_lock);
     sev_err e = load_roots(r, &r->roots, &r->aktualizr_roots);
     if (e == SEV_OK)
         e = open_store(r);
