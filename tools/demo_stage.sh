@@ -4,6 +4,7 @@
 set -uo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit 1
 bin=$(cd "${SEV_BIN:-build/bin}" && pwd) || exit 1
+tools=$PWD/tools
 PATH=$bin:$PATH
 umask 077
 stage=$(mktemp -d "${TMPDIR:-/tmp}/secureev-demo.XXXXXX") || exit 1
