@@ -4,6 +4,7 @@
 set -uo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit 1
 bin=$(cd "${SEV_BIN:-build/bin}" && pwd) || exit 1
+# shellcheck disable=SC2034 # for tools/demo
 tools=$PWD/tools
 PATH=$bin:$PATH
 umask 077
