@@ -76,7 +76,8 @@ static sev_err read_target(const struct wish *w, sev_json_str name, sev_slice va
     sev_err e = sev_target_parse(name, value, w->profile, t);
     if (e != SEV_OK)
         return e;
-    if (t->ecu_identifiers.len == 0 || t->hardware_ids.len != 0 || !t->hashes.has_sha256)
+    if (t->ecu_identifiers.len == 0 || sev_slice_eq(t->ecu_identifiers, SEV_LIT("{}")) ||
+        t->hardware_ids.len != 0 || !t->hashes.has_sha256)
         return SEV_E_MALFORMED;
     if (w->profile != SEV_PROFILE_NATIVE)
         return t->match.len != 0 || t->encryption.len != 0 ? SEV_E_MALFORMED : SEV_OK;
@@ -148,7 +149,10 @@ static sev_err check(const struct sev_director_call *call, struct wish *w)
         return SEV_E_MALFORMED;
     bool foreign = w->profile == SEV_PROFILE_AKTUALIZR;
     size_t most = foreign ? SEV_AKTUALIZR_DIRECTOR_BYTES_MAX : SEV_DIRECTOR_TARGETS_BYTES_MAX;
-    if (a->targets.len > most - 4096) /* the frame and a signature */
+    /* The rest is for the frame and a signature; a character of an id may become six. What is
+     * assigned but too large to be issued would leave the vehicle without an answer. */
+    size_t want = a->targets.len + a->groups.len + 6 * (a->bundle_id.len + a->correlation_id.len);
+    if (want > most - 4096)
         return SEV_E_TOO_LONG;
     /* An empty list takes nothing back from its vehicles, and without a correlation id they do not
      * tell what failed. Contract 8.3 */

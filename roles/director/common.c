@@ -52,6 +52,8 @@ void director_tell(const struct sev_director *d, sev_event_id id, sev_err err, s
     d->events.emit(d->events.self, &event);
 }
 
+#define REMEMBERED 16 /* newest rows: refusals that take turns are not said again, either */
+
 struct newest {
     const struct sev_decision *wanted;
     bool said;
@@ -63,7 +65,7 @@ static bool look_at_newest(void *context, const struct sev_decision *d)
     n->said = sev_slice_eq(d->what, n->wanted->what) &&
               sev_slice_eq(d->reason, n->wanted->reason) &&
               n->wanted->time - d->time < DIRECTOR_REPEAT_SECONDS;
-    return false;
+    return !n->said;
 }
 
 void director_refused(const struct sev_director *d, const struct sev_director_call *call,
@@ -78,7 +80,8 @@ void director_refused(const struct sev_director *d, const struct sev_director_ca
         return;
     sev_err e = director_reason(call, &row.reason, names, values);
     if (e == SEV_OK)
-        e = d->store->decisions(d->store->self, vehicle, 1, call->arena, look_at_newest, &newest);
+        e = d->store->decisions(d->store->self, vehicle, REMEMBERED, call->arena, look_at_newest,
+                                &newest);
     if (e == SEV_OK && !newest.said)
         e = d->store->decision_add(d->store->self, vehicle, &row);
     if (e != SEV_OK && e != SEV_E_NOT_FOUND)

@@ -503,6 +503,7 @@ TEST(director__signer_down__the_status_is_kept_and_the_next_one_is_answered)
     "{\"custom\":{\"ecuIdentifiers\":{\"" ecu "\":{\"hardwareId\":\"" hardware "\"}}" more         \
     ",\"match\":{\"hardwareIds\":[\"" match_hardware "\"],\"releaseCounter\":" release             \
     "}},\"hashes\":{\"sha256\":\"" HEX32 "\"},\"length\":7}"
+#define LARGE_TARGET TARGET("brake-1", "brake", "brake", "2", ",\"future\":\"%.*s\"")
 #define BRAKE_TARGET TARGET("brake-1", "brake", "brake", "2", "")
 
 static sev_err assign(const char *targets, const char *groups, int64_t *version)
@@ -581,6 +582,9 @@ TEST(director__wish_against_the_inventory__refused_and_nothing_assigned)
         {"{\"../b\":" BRAKE_TARGET "}", "", SEV_E_BAD_NAME},
         {"{\"b\": " BRAKE_TARGET "}", "", SEV_E_NOT_CANONICAL},
         {"{\"b\":{}}", "", SEV_E_MALFORMED},
+        {"{\"b\":{\"custom\":{\"ecuIdentifiers\":{},\"match\":{\"hardwareIds\":[\"brake\"],"
+         "\"releaseCounter\":2}},\"hashes\":{\"sha256\":\"" HEX32 "\"},\"length\":7}}",
+         "", SEV_E_MALFORMED},
         {"[]", "", SEV_E_MALFORMED},
         {"{\"b\":" BRAKE_TARGET "}", "[[\"tcu-1\"]]", SEV_E_BUNDLE},
         {"{\"b\":" BRAKE_TARGET "}", "[[\"brake-1\"],[\"brake-1\"]]", SEV_E_BUNDLE},
@@ -597,6 +601,35 @@ TEST(director__wish_against_the_inventory__refused_and_nothing_assigned)
     struct sev_assignment a;
     CHECK_OK(f.store.assignment_get(f.store.self, VEHICLE, &vehicle_arena, &a));
     CHECK_EQ(a.version, 0);
+}
+
+/* What is assigned can be issued: with groups and ids, too, it fits into a file. */
+TEST(director__wish_as_large_as_may_be__can_be_issued)
+{
+    static char targets[SEV_DIRECTOR_TARGETS_BYTES_MAX + 512], groups[8192];
+    static char padding[SEV_DIRECTOR_TARGETS_BYTES_MAX];
+    struct sev_issued files;
+    size_t len = (size_t)snprintf(groups, sizeof groups, "[[\"brake-1\"]");
+    for (; len < 6000; len += 3)
+        memcpy(groups + len, ",[]", 3);
+    groups[len] = ']';
+    memset(padding, 'x', sizeof padding);
+    begin();
+    settle();
+    sev_err e = SEV_OK;
+    for (int pad = 0; pad <= 16384; pad += 256) {
+        int64_t version;
+        snprintf(targets, sizeof targets, "{\"brake/b\":" LARGE_TARGET "}",
+                 (int)sizeof padding - pad, padding);
+        e = assign(targets, groups, &version);
+        if (e != SEV_OK) {
+            CHECK_ERR(e, SEV_E_TOO_LONG);
+            continue;
+        }
+        CHECK_OK(sev_director_issue(&f.d, call(), VEHICLE, &files));
+        return;
+    }
+    CHECK_OK(e);
 }
 
 static bool collect(void *context, const struct sev_decision *decision)
@@ -644,4 +677,18 @@ TEST(director__refusal__leaves_a_row_but_not_one_for_each_time)
     CHECK_OK(f.store.decisions(f.store.self, VEHICLE, 100, &vehicle_arena, collect, &b));
     CHECK_TEXT(sev_buf_slice(&b),
                "status-refused register-refused status-refused issue status register add ");
+}
+
+/* Nor does one that is refused now for this, now for that. */
+TEST(director__refusals_by_turns__leave_a_row_each_and_no_more)
+{
+    char words[2000];
+    sev_buf b = sev_buf_of(words, sizeof words);
+    begin();
+    for (int i = 0; i < 20; i++) {
+        CHECK_ERR(send_bytes(SEV_LIT("{\"signatures\":[],\"signed\":{}}")), SEV_E_SIGNATURE);
+        CHECK_ERR(send_bytes(SEV_LIT("{\"signatures\":7,\"signed\":{}}")), SEV_E_MALFORMED);
+    }
+    CHECK_OK(f.store.decisions(f.store.self, VEHICLE, 100, &vehicle_arena, collect, &b));
+    CHECK_TEXT(sev_buf_slice(&b), "status-refused status-refused register add ");
 }
