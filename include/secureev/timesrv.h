@@ -19,6 +19,7 @@ struct sev_timesrv {
     /* by sev_timesrv_init */
     sev_time wall_at, last; /* when it began; the newest that was signed */
     int64_t monotonic_at_ms;
+    int64_t off_ms, off_at_ms; /* what the clocks disagree about by drift, and when that was seen */
     bool jumped;
 };
 

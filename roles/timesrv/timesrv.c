@@ -26,21 +26,30 @@ struct batch {
 void sev_timesrv_init(struct sev_timesrv *service, sev_time wall, int64_t monotonic_ms)
 {
     service->wall_at = service->last = wall;
-    service->monotonic_at_ms = monotonic_ms;
+    service->monotonic_at_ms = service->off_at_ms = monotonic_ms;
+    service->off_ms = 0;
     service->jumped = false;
 }
 
 /* -------------------------------------------------------------------- clock */
 
 /* The monotonic clock cannot be set. What it and the wall clock disagree about is either the slow
- * drift of a quartz that NTP corrects, or somebody's hand. */
-static bool has_jumped(const struct sev_timesrv *s, sev_time wall, int64_t monotonic_ms)
+ * drift of a quartz that NTP corrects, or somebody's hand. The drift is followed from minute to
+ * minute: one that was not used up is no credit for a jump. */
+static bool has_jumped(struct sev_timesrv *s, sev_time wall, int64_t monotonic_ms)
 {
-    int64_t passed_ms = monotonic_ms - s->monotonic_at_ms;
-    int64_t off_ms = (wall - s->wall_at) * 1000 - passed_ms;
-    int64_t allowed_ms =
-        SEV_TIMESRV_JUMP_SECONDS * 1000 + passed_ms / 1000 * SEV_TIMESRV_DRIFT_PPM / 1000;
-    return passed_ms < 0 || off_ms > allowed_ms || off_ms < -allowed_ms;
+    int64_t passed_ms = monotonic_ms - s->off_at_ms;
+    int64_t off_ms = (wall - s->wall_at) * 1000 - (monotonic_ms - s->monotonic_at_ms);
+    int64_t news_ms = off_ms - s->off_ms;
+    int64_t drift_ms = passed_ms / 1000 * SEV_TIMESRV_DRIFT_PPM / 1000;
+    int64_t allowed_ms = SEV_TIMESRV_JUMP_SECONDS * 1000 + drift_ms;
+    if (passed_ms < 0 || news_ms > allowed_ms || news_ms < -allowed_ms)
+        return true;
+    if (passed_ms >= 60000) {
+        s->off_ms += news_ms > drift_ms ? drift_ms : news_ms < -drift_ms ? -drift_ms : news_ms;
+        s->off_at_ms = monotonic_ms;
+    }
+    return false;
 }
 
 static sev_err look_at_clock(struct sev_timesrv *s, sev_time wall, int64_t monotonic_ms)

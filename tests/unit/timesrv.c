@@ -232,6 +232,30 @@ TEST(timesrv__clock_that_was_set__attests_nothing_until_it_is_started_anew)
     CHECK_OK(serve(1));
 }
 
+/* A month without a jump is no credit for one. */
+TEST(timesrv__clock_set_after_a_month__attests_nothing)
+{
+    begin();
+    ask(0, 1);
+    for (int hour = 0; hour < 720; hour++) { /* 278 ppm are drift, and stay it */
+        f.monotonic_ms += 3600 * 1000;
+        f.wall += 3601;
+        CHECK_OK(serve(1));
+    }
+    f.wall += 5;
+    CHECK_ERR(serve(1), SEV_E_NO_TIME);
+    begin(); /* nor are many small steps */
+    ask(0, 1);
+    sev_err e = SEV_OK;
+    for (int minute = 0; e == SEV_OK && minute < 60; minute++) {
+        f.monotonic_ms += 60 * 1000;
+        f.wall += 61;
+        e = serve(1);
+        CHECK(e == SEV_OK || minute == 2);
+    }
+    CHECK_ERR(e, SEV_E_NO_TIME);
+}
+
 TEST(timesrv__signer_down__nobody_is_answered)
 {
     begin();
