@@ -82,6 +82,7 @@ static void reload_all(void)
 static int serve(const char *path)
 {
     sigset_t set;
+    (void)signal(SIGPIPE, SIG_IGN); /* of a log that nobody reads any more */
     sigemptyset(&set);
     sigaddset(&set, SIGTERM);
     sigaddset(&set, SIGINT);

@@ -2,6 +2,7 @@
  * other; docs/signer.md says how to run it. SPDX-License-Identifier: MIT */
 #define _GNU_SOURCE
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -66,21 +67,24 @@ static sev_err take_configuration(const char *path)
 
 static int serve(const char *path)
 {
-    int listener = serve_listen(loaded.socket);
+    char socket[sizeof loaded.socket]; /* after a reload the configuration may name another */
+    memcpy(socket, loaded.socket, sizeof socket);
+    (void)signal(SIGPIPE, SIG_IGN); /* of a log that nobody reads any more */
+    int listener = serve_listen(socket);
     if (listener < 0) {
-        fprintf(stderr, "secureev-signer: %s: %s\n", loaded.socket,
+        fprintf(stderr, "secureev-signer: %s: %s\n", socket,
                 errno == EADDRINUSE ? "another signer answers there; stop it first"
                                     : strerror(errno));
         return 1;
     }
-    tell(SEV_EVENT_STARTED, "socket", loaded.socket);
+    tell(SEV_EVENT_STARTED, "socket", socket);
     enum serve_end end;
     while ((end = serve_run(listener, &loaded.signer)) == SERVE_RELOAD)
         if (take_configuration(path) != SEV_OK)
             fprintf(stderr, "secureev-signer: goes on with the keys it had\n");
     serve_close();
     close(listener);
-    (void)unlink(loaded.socket);
+    (void)unlink(socket);
     tell(SEV_EVENT_STOPPED, "by", end == SERVE_STOP ? "signal" : "failure");
     load_free(&loaded);
     return end == SERVE_STOP ? 0 : 1;
