@@ -127,10 +127,16 @@ void app_server_event(struct app *app, const struct sev_server_event *e)
     app->events.emit(app->events.self, &event);
 }
 
+static bool is_did(sev_slice name)
+{
+    return name.len > 4 && memcmp(name.ptr, "did:", 4) == 0;
+}
+
+/* A common name is often whatever was asked for: nobody becomes a DID by one. */
 sev_slice app_identity(const struct sev_server_peer *peer)
 {
     for (uint32_t i = 0; i < peer->uri_count; i++)
-        if (peer->uris[i].len > 4 && memcmp(peer->uris[i].ptr, "did:", 4) == 0)
+        if (is_did(peer->uris[i]))
             return peer->uris[i];
-    return peer->common_name;
+    return is_did(peer->common_name) ? SEV_EMPTY : peer->common_name;
 }

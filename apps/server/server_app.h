@@ -47,7 +47,8 @@ sev_err app_reload_tls(struct app *app, const struct sev_config_block *block,
 /** The server's events, as ours. `context` is the app. */
 void app_server_event(struct app *app, const struct sev_server_event *event);
 
-/** Whom the connection proved to be: the first did: among the certificate's URIs, else its CN. */
+/** Whom the connection proved to be: the first did: among the certificate's URIs, else its CN,
+ *  which is no DID; else empty: nobody. */
 sev_slice app_identity(const struct sev_server_peer *peer);
 
 #endif

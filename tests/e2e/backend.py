@@ -94,6 +94,7 @@ class World:
             VEHICLE: self.ca.give("car-1", "car-1", [x509.UniformResourceIdentifier(VEHICLE)]),
             OTHER: self.ca.give("car-2", "car-2", [x509.UniformResourceIdentifier(OTHER)]),
             "old-car": self.ca.give("old", "old-car"),
+            "poser": self.ca.give("poser", VEHICLE),
             OLD: self.ca.give("device", OLD)}
         self.images_repository()
         self.director_root()
