@@ -214,9 +214,11 @@ static sev_err make_file(struct making *m, enum sev_store_role role)
 
 /* -------------------------------------------------------------------- issue */
 
+/* One that is good for longer than what is made now was made by a clock that was ahead. */
 static bool half_over(const struct sev_stored_file *f, int64_t life, sev_time now)
 {
-    return f->version == 0 || f->expires - now < life / 2;
+    int64_t left = f->expires - now;
+    return f->version == 0 || left < life / 2 || left > life + SEV_DIRECTOR_SKEW_SECONDS;
 }
 
 static void plan(struct making *m)

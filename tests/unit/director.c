@@ -386,6 +386,24 @@ TEST(director__half_of_a_life_over__files_are_made_anew)
     CHECK_EQ(files.files[SEV_STORE_TARGETS].version, 2);
 }
 
+/* A clock that was years ahead: what was signed then is not served for years. REQ-A25 */
+TEST(director__clock_was_ahead__files_are_made_anew)
+{
+    struct sev_issued files;
+    begin();
+    f.call.now += 3 * 365 * 86400;
+    CHECK_OK(sev_director_issue(&f.d, call(), VEHICLE, &files));
+    f.call.now = NOW;
+    CHECK_OK(sev_director_issue(&f.d, call(), VEHICLE, &files));
+    for (int role = 0; role < SEV_STORE_ROLES; role++) {
+        CHECK_EQ(files.files[role].version, 2);
+        CHECK(files.files[role].expires <= NOW + f.d.lives.targets);
+    }
+    f.call.now -= 2; /* seconds are no reason: threads and NTP differ by them */
+    CHECK_OK(sev_director_issue(&f.d, call(), VEHICLE, &files));
+    CHECK_EQ(files.files[SEV_STORE_TIMESTAMP].version, 2);
+}
+
 /* Each breaks one thing in a status that would be taken. REQ-DIR-05 REQ-DIR-08 REQ-DIR-10
  * REQ-DIR-11 REQ-DIR-13 REQ-D26 */
 TEST(director__status_of_somebody_or_something_else__refused_and_nothing_kept)
