@@ -22,6 +22,9 @@ SEV_MUST_USE sev_err director_signed(const struct sev_director *d,
                                      const char *key, sev_slice body, size_t bytes_max,
                                      sev_slice *out);
 
+/** Of one ECU's report: those of all, which are read with the inventory, take half of the arena. */
+#define DIRECTOR_REPORT_BYTES_MAX (SEV_DIRECTOR_ARENA_BYTES / 2 / SEV_STORE_ECUS_MAX)
+
 /** The inventory's ECUs of a vehicle, in the arena. */
 struct director_ecus {
     struct sev_ecu *ecus;

@@ -22,6 +22,8 @@ static sev_err hear_report(struct hearing *h, sev_slice serial, sev_slice bytes)
     const struct sev_ecu *ecu = director_find_ecu(&h->ecus, serial);
     if (ecu == NULL)
         return SEV_E_FOREIGN_ECU;
+    if (bytes.len > DIRECTOR_REPORT_BYTES_MAX)
+        return SEV_E_TOO_LONG;
     sev_err e = sev_manifest_open(&doc, bytes, h->call->arena);
     if (e == SEV_OK)
         e = sev_manifest_report_check(h->call->crypto, &ecu->key, serial, &doc, h->call->arena,

@@ -71,7 +71,8 @@ static sev_err hear_report(struct hearing *h, sev_slice bytes)
     struct sev_doc doc;
     struct sev_report report;
     bool is_news = false;
-    sev_err e = sev_message_open(&doc, bytes);
+    sev_err e =
+        bytes.len > DIRECTOR_REPORT_BYTES_MAX ? SEV_E_TOO_LONG : sev_message_open(&doc, bytes);
     if (e == SEV_OK)
         e = sev_report_decode(&doc, &report);
     if (e != SEV_OK)

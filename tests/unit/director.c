@@ -502,6 +502,27 @@ TEST(director__attack_told_by_an_ecu__kept_and_told)
     CHECK_EQ(ecus[0].attacks, 1u << SEV_ATTACK_ROLLBACK | 1u << SEV_ATTACK_FREEZE);
 }
 
+/* The reports of 256 ECUs are read whenever their vehicle comes: not one may be of any length. */
+TEST(director__report_that_is_long__refused_before_256_of_them_fill_the_memory)
+{
+    static char padding[40000];
+    memset(padding, 'x', sizeof padding);
+    for (int len = 30000; len <= 40000; len += 10000) {
+        begin();
+        struct sev_report r = report_of(PRIMARY, "tcu/a", 1);
+        sev_buf b = sev_buf_of(sev_arena_take(&vehicle_arena, 65536), 65536);
+        CHECK_OK(sev_report_encode(&r, &b));
+        b.len--; /* a member of a later version, behind the others */
+        sev_buf_put(&b, ",\"zzz\":\"", 8);
+        sev_buf_put(&b, padding, (size_t)len);
+        sev_buf_put(&b, "\"}", 2);
+        sev_slice one = envelope(sev_buf_slice(&b), PRIMARY);
+        struct sev_status s = status_with(array_of(&one, 1));
+        CHECK_ERR(send(&s), len == 30000 ? SEV_OK : SEV_E_TOO_LONG);
+        CHECK_EQ(stored_counter(), len == 30000 ? 1 : 0);
+    }
+}
+
 TEST(director__signer_down__the_status_is_kept_and_the_next_one_is_answered)
 {
     begin();
