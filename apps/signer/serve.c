@@ -111,16 +111,17 @@ static void take_peer(int listener, struct sev_signer *signer)
     socklen_t len = sizeof who;
     if (fd < 0)
         return;
-    size_t i = 0;
-    while (i < SERVE_PEERS_MAX && peers[i] != NULL)
-        i++;
     if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &who, &len) != 0) {
         close(fd);
         return;
     }
-    sev_err why = !serves_user(signer, who.uid) ? SEV_E_POLICY
-                  : i == SERVE_PEERS_MAX        ? SEV_E_RATE_LIMITED
-                                                : SEV_OK;
+    size_t i = SERVE_PEERS_MAX, of_user = 0;
+    for (size_t p = SERVE_PEERS_MAX; p-- != 0;) {
+        i = peers[p] == NULL ? p : i;
+        of_user += peers[p] != NULL && peers[p]->user == who.uid;
+    }
+    bool full = i == SERVE_PEERS_MAX || of_user >= SERVE_USER_PEERS_MAX;
+    sev_err why = !serves_user(signer, who.uid) ? SEV_E_POLICY : full ? SEV_E_RATE_LIMITED : SEV_OK;
     if (why == SEV_OK && (peers[i] = calloc(1, sizeof *peers[i])) == NULL)
         why = SEV_E_MEMORY;
     if (why != SEV_OK) {

@@ -6,7 +6,8 @@
 
 /* A frame: four bytes of length, big-endian, and so many bytes of JSON. A peer that sends another
  * length, or half a frame for longer than SERVE_FRAME_SECONDS, is cut off. */
-#define SERVE_PEERS_MAX 320 /* each of a Director's threads is one: 256, and others */
+#define SERVE_PEERS_MAX 320      /* each of a Director's threads is one: 256, and others */
+#define SERVE_USER_PEERS_MAX 288 /* of one user: whoever has taken one leaves room for others */
 #define SERVE_FRAME_SECONDS 10
 
 enum serve_end { SERVE_STOP, SERVE_RELOAD, SERVE_FAILED };
