@@ -6,6 +6,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "secureev/log.h"
 #include "server_app.h"
 
 static const struct app_role *const roles[] = {&role_director, &role_images, &role_time};
@@ -14,19 +15,8 @@ static const struct app_role *const roles[] = {&role_director, &role_images, &ro
 static struct {
     struct app app;
     struct sev_config config;
-    bool json_log;
     void *instances[ROLES]; /* NULL: not asked for */
 } process;
-
-static void write_event(void *self, const struct sev_event *event)
-{
-    (void)self;
-    uint8_t room[SEV_EVENT_LINE_MAX];
-    sev_buf line = sev_buf_of(room, sizeof room);
-    sev_event_line(event, (sev_time)time(NULL), process.json_log, &line);
-    if (write(STDERR_FILENO, line.ptr, line.len) < 0)
-        return; /* nobody reads the log: work goes on */
-}
 
 static void tell(sev_event_id id, const struct app_role *role, const void *instance)
 {
@@ -35,7 +25,7 @@ static void tell(sev_event_id id, const struct app_role *role, const void *insta
         sev_event_text(&event, "role", sev_slice_of(role->section, strlen(role->section)));
         sev_event_number(&event, "port", role->port(instance));
     }
-    write_event(NULL, &event);
+    process.app.events.emit(process.app.events.self, &event);
 }
 
 static int fail(void)
@@ -128,12 +118,14 @@ int main(int argc, char **argv)
         fputs(help, stderr);
         return 2;
     }
-    process.app = (struct app){.fs = &fs, .events = {NULL, write_event}, .drain_ms = 10000};
+    process.app =
+        (struct app){.fs = &fs, .events = sev_log_to(STDERR_FILENO, false), .drain_ms = 10000};
     if (sev_config_load_ours(&fs, path, &process.config, &process.app.note) != SEV_OK)
         return fail();
     const struct sev_config_block *b = sev_config_next(&process.config, "server", NULL);
     if (b != NULL) {
-        process.json_log = strcmp(sev_config_text(b, "log"), "json") == 0;
+        process.app.events =
+            sev_log_to(STDERR_FILENO, strcmp(sev_config_text(b, "log"), "json") == 0);
         process.app.access_log = sev_config_switch(b, "access_log");
         process.app.drain_ms = (uint32_t)sev_config_number(b, "drain") * 1000;
     }

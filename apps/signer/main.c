@@ -12,25 +12,16 @@
 #include <unistd.h>
 
 #include "load.h"
+#include "secureev/log.h"
 #include "serve.h"
 
 static struct loaded loaded;
-
-static void write_event(void *self, const struct sev_event *event)
-{
-    const struct loaded *l = self;
-    uint8_t room[SEV_EVENT_LINE_MAX];
-    sev_buf line = sev_buf_of(room, sizeof room);
-    sev_event_line(event, (sev_time)time(NULL), l->json_log, &line);
-    if (write(STDERR_FILENO, line.ptr, line.len) < 0)
-        return; /* nobody reads the log: signing goes on */
-}
 
 static void tell(sev_event_id id, const char *name, const char *text)
 {
     struct sev_event event = {.id = id};
     sev_event_text(&event, name, sev_slice_of(text, strlen(text)));
-    write_event(&loaded, &event);
+    loaded.signer.events.emit(loaded.signer.events.self, &event);
 }
 
 /* No core file, no debugger of the same user, no program with more rights. */
@@ -60,7 +51,7 @@ static sev_err take_configuration(const char *path)
         fprintf(stderr, "secureev-signer: %s\n", note.text);
         return e;
     }
-    loaded.signer.events = (struct sev_events){&loaded, write_event};
+    loaded.signer.events = sev_log_to(STDERR_FILENO, loaded.json_log);
     (void)mlockall(MCL_CURRENT); /* the keys are not swapped out, where the limit allows it */
     return SEV_OK;
 }

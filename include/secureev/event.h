@@ -14,6 +14,7 @@ typedef enum sev_level { SEV_LEVEL_INFO, SEV_LEVEL_WARNING, SEV_LEVEL_ALARM } se
 #define SEV_EVENT_TABLE(X)                                                                         \
     X(STARTED, "started", INFO, "ready for work")                                                  \
     X(STOPPED, "stopped", INFO, "ended as asked")                                                  \
+    X(LOG_DROPPED, "log.dropped", ALARM, "nobody read the log, and events are missing from it")    \
     X(SIGNED, "signer.signed", INFO, "a key of the signer signed a document")                      \
     X(SIGN_REFUSED, "signer.refused", ALARM, "a request to the signer was against its policy")     \
     X(SIGNER_PEER_REFUSED, "signer.peer_refused", ALARM, "a user who may not asked the signer")         \
