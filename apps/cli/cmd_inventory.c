@@ -29,9 +29,11 @@ static void close_desk(struct desk *d)
     free(d->memory);
 }
 
-/* False: `code` is the exit code. close_desk() it in any case. */
-static bool open_desk(struct cli *c, struct desk *d, int *code)
+/* False: `code` is the exit code. close_desk() it in any case. Only `make` makes a database: a slip
+ * in its name is told, and does not become an empty inventory. */
+static bool open_desk(struct cli *c, struct desk *d, bool make, int *code)
 {
+    struct sev_fs_stat status;
     const char *path = cli_opt(c, "database");
     *d = (struct desk){.memory = malloc(SEV_DIRECTOR_ARENA_BYTES)};
     if (d->memory == NULL) {
@@ -39,7 +41,9 @@ static bool open_desk(struct cli *c, struct desk *d, int *code)
         return false;
     }
     d->arena = sev_arena_of(d->memory, SEV_DIRECTOR_ARENA_BYTES);
-    sev_err e = sev_store_sqlite_open(path, &d->store);
+    sev_err e = make ? SEV_OK : sev_file_stat(cli_fs(c), path, &status);
+    if (e == SEV_OK)
+        e = sev_store_sqlite_open(path, &d->store);
     *code = e == SEV_OK ? 0 : cli_fail(c, e, NULL, "database %s", path);
     return e == SEV_OK;
 }
@@ -71,7 +75,7 @@ static int run_add(struct cli *c)
     if (v.id.len == 0 || v.id.len > SEV_ID_BYTES_MAX)
         return cli_usage(c, "a vehicle's id has 1 to %d bytes", SEV_ID_BYTES_MAX);
     int code;
-    if (open_desk(c, &d, &code)) {
+    if (open_desk(c, &d, true, &code)) {
         sev_err e = d.store.vehicle_add(d.store.self, &v, &why);
         if (e != SEV_OK)
             code = cli_fail(c, e, NULL, "vehicle %s", cli_arg(c, 0));
@@ -149,7 +153,7 @@ static int run_list(struct cli *c)
     struct desk d;
     struct listing l = {.c = c};
     int code;
-    bool open = open_desk(c, &d, &code);
+    bool open = open_desk(c, &d, false, &code);
     if (open && cli_json(c)) {
         code = cli_print_json(c, emit_list, &d);
     } else if (open) {
@@ -236,7 +240,7 @@ static int run_show(struct cli *c)
     struct desk d;
     struct shown s = {.count = 0};
     int code;
-    if (open_desk(c, &d, &code)) {
+    if (open_desk(c, &d, false, &code)) {
         struct sev_ecu *ecus =
             (struct sev_ecu *)(void *)sev_arena_take(&d.arena, SEV_STORE_ECUS_MAX * sizeof *ecus);
         sev_slice id = text(cli_arg(c, 0));
@@ -309,7 +313,7 @@ static int run_assign(struct cli *c)
     while (file.len != 0 && file.ptr[file.len - 1] == '\n')
         file.len--;
     int code = read_wish(c, sev_bytes_slice(&file), &wish);
-    if (code == 0 && open_desk(c, &d, &code)) {
+    if (code == 0 && open_desk(c, &d, false, &code)) {
         struct sev_director director = {.store = &d.store};
         struct sev_director_call call = {&d.arena, NULL, (sev_time)time(NULL)};
         e = sev_director_assign(&director, &call, &wish, &version);
