@@ -21,6 +21,7 @@ typedef enum sev_level { SEV_LEVEL_INFO, SEV_LEVEL_WARNING, SEV_LEVEL_ALARM } se
     X(REGISTERED, "director.registered", INFO, "a vehicle named its ECUs")                         \
     X(REGISTER_REFUSED, "director.register_refused", ALARM, "ECUs were not registered")            \
     X(STATUS_REFUSED, "director.status_refused", ALARM, "a status was refused and nothing kept")   \
+    X(NOT_ANSWERED, "director.not_answered", ALARM, "a status was kept and could not be answered") \
     X(VEHICLE_AHEAD, "director.vehicle_ahead", ALARM, "a vehicle holds more than was ever issued") \
     X(ECU_ATTACKED, "director.ecu_attacked", ALARM, "an ECU says that it was attacked")            \
     X(ECU_TIME_ODD, "director.ecu_time_odd", WARNING, "an ECU's time went back, or is ahead")                \

@@ -266,14 +266,18 @@ sev_err sev_director_status(const struct sev_director *d, const struct sev_direc
         e = hear(&h);
     if (e == SEV_OK)
         e = keep(&h);
-    if (e == SEV_OK)
+    bool kept = e == SEV_OK;
+    if (kept)
         e = answer_status(&h, answer);
     if (e == SEV_OK)
         return e;
     *answer = before;
     /* More than was ever issued: our database went back, or somebody has our keys. REQ-D26 */
-    director_refused(
-        d, call, vehicle, "status-refused",
-        e == SEV_E_VERSION_ROLLBACK ? SEV_EVENT_VEHICLE_AHEAD : SEV_EVENT_STATUS_REFUSED, e);
+    if (kept)
+        tell(&h, SEV_EVENT_NOT_ANSWERED, e, SEV_EMPTY);
+    else
+        director_refused(
+            d, call, vehicle, "status-refused",
+            e == SEV_E_VERSION_ROLLBACK ? SEV_EVENT_VEHICLE_AHEAD : SEV_EVENT_STATUS_REFUSED, e);
     return e;
 }

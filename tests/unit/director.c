@@ -529,6 +529,7 @@ TEST(director__signer_down__the_status_is_kept_and_the_next_one_is_answered)
     f.signer_down = true;
     struct sev_status s = status_with(SEV_EMPTY);
     CHECK_ERR(send(&s), SEV_E_UNREACHABLE);
+    CHECK_EQ(f.last, SEV_EVENT_NOT_ANSWERED);
     CHECK_EQ(stored_counter(), 1);
     f.signer_down = false;
     s = status_with(SEV_EMPTY);
