@@ -455,7 +455,7 @@ static int run_download(struct cli *cli)
         code = cli_fail(cli, SEV_E_MEMORY, NULL, "starting");
     if (code == 0)
         code = refresh(&t);
-    if (code == 0)
+    if (code == 0 && a != NULL)
         code = download_all(&t, a, &paths);
     close_client(&t);
     cli_text_free(&paths);

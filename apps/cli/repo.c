@@ -145,7 +145,7 @@ int repo_done(struct repo *repo, const char *format, ...)
     if (e != SEV_OK)
         return repo_fail(repo, e);
     va_start(args, format);
-    (void)vsnprintf(line, sizeof line, format, args);
+    (void)vsnprintf(line, sizeof line, format, args); // NOLINT(clang-analyzer-valist.Uninitialized)
     va_end(args);
     return repo_say_done(repo->cli, line);
 }
@@ -223,8 +223,8 @@ int repo_key(struct cli *c, const char *text, struct sev_pubkey *out)
 
 void repo_role_free(struct sev_repository_role *role)
 {
-    free((void *)(uintptr_t)role->keys.keys);
-    free((void *)(uintptr_t)role->name);
+    free((void *)(uintptr_t)role->keys.keys); // NOLINT(performance-no-int-to-ptr)
+    free((void *)(uintptr_t)role->name);      // NOLINT(performance-no-int-to-ptr)
     memset(role, 0, sizeof *role);
 }
 
@@ -275,7 +275,7 @@ int repo_role(struct cli *c, const char *spec, const char *name, struct sev_repo
         code =
             cli_usage(c, "\"%s\" should be %sTHRESHOLD:KEY,KEY", spec, name == NULL ? "NAME=" : "");
     out->keys.threshold = (uint32_t)threshold;
-    if (code == 0)
+    if (code == 0 && list != NULL)
         code = parse_keys(c, list, &out->keys);
     free(list);
     if (code != 0)
