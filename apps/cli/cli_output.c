@@ -59,7 +59,7 @@ void cli_text_vprintf(struct cli_text *t, const char *format, va_list args)
 {
     va_list again;
     va_copy(again, args);
-    int needed = vsnprintf(NULL, 0, format, args); // NOLINT(clang-analyzer-valist.Uninitialized)
+    int needed = vsnprintf(NULL, 0, format, args);
     if (needed < 0)
         t->failed = true;
     else if (text_room(t, (size_t)needed)) {

@@ -145,7 +145,7 @@ int repo_done(struct repo *repo, const char *format, ...)
     if (e != SEV_OK)
         return repo_fail(repo, e);
     va_start(args, format);
-    (void)vsnprintf(line, sizeof line, format, args); // NOLINT(clang-analyzer-valist.Uninitialized)
+    (void)vsnprintf(line, sizeof line, format, args);
     va_end(args);
     return repo_say_done(repo->cli, line);
 }

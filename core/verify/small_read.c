@@ -89,7 +89,7 @@ static const char *const words[N_COUNT] = {
 
 static uint8_t code_of(sev_slice name)
 {
-    for (uint8_t i = 1; i < N_COUNT; i++)
+    for (uint8_t i = 1; i < N_COUNT; i++) // NOLINT(bugprone-too-small-loop-variable) some 40 words
         if (sev_slice_eq(name, sev_literal(words[i])))
             return i;
     return N_OTHER;
@@ -269,6 +269,7 @@ static sev_err end_of_key(struct sev_small *s)
         return SEV_E_JSON_LIMIT;
     if (SEV_REFUSE_IF(!s->u.root.usable))
         return SEV_E_KEY;
+    // NOLINTNEXTLINE(clang-analyzer-core.NonNullParamChecker) NULL was refused above
     if (SEV_REFUSE_IF(memcmp(id, key->id, sizeof id) != 0)) /* REQ-MET-01 */
         return SEV_E_KEY_ID;
     s->u.root.key_count++;

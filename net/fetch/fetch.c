@@ -44,6 +44,7 @@ static size_t on_body(char *bytes, size_t one, size_t count, void *self)
 }
 
 /* They say nothing that is needed here, and may be endless. */
+// NOLINTNEXTLINE(readability-non-const-parameter) libcurl calls it so
 static size_t on_header(char *bytes, size_t one, size_t count, void *self)
 {
     struct sev_fetch *f = self;

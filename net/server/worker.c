@@ -58,6 +58,7 @@ static uint64_t network_key(const struct sev_server *s, const struct sockaddr_st
     }
     const struct sockaddr_in6 *v6 = (const void *)from;
     const uint8_t *bytes = v6->sin6_addr.s6_addr;
+    // NOLINTNEXTLINE(clang-analyzer-core.UndefinedBinaryOperatorResult) accept filled it in
     if (IN6_IS_ADDR_V4MAPPED(&v6->sin6_addr)) /* else all of IPv4 were one network */
         return sev_limiter_key(s->secret, bytes + 12, 3);
     return sev_limiter_key(s->secret, bytes, 7);

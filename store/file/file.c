@@ -234,7 +234,7 @@ sev_err sev_path_join(const char *a, const char *b, char out[SEV_FS_PATH_MAX])
     bool slash = n == 0 || a[n - 1] != '/';
     if (n + slash + m >= SEV_FS_PATH_MAX)
         return SEV_E_BAD_NAME;
-    memmove(out, a, n);
+    memmove(out, a, n); // NOLINT(bugprone-not-null-terminated-result) that comes below
     if (slash)
         out[n++] = '/';
     memcpy(out + n, b, m + 1);
