@@ -8,7 +8,6 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "load.h"
@@ -34,19 +33,12 @@ static int close_the_doors(void)
     return 0;
 }
 
-static int64_t monotonic_ms(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
-
 static sev_err take_configuration(const char *path)
 {
     static struct sev_fs_note fs_note;
     struct sev_fs fs = sev_fs_posix(&fs_note);
     struct sev_config_note note;
-    sev_err e = load(&fs, path, monotonic_ms(), &loaded, &note);
+    sev_err e = load(&fs, path, serve_now_ms(), &loaded, &note);
     if (e != SEV_OK) {
         fprintf(stderr, "secureev-signer: %s\n", note.text);
         return e;

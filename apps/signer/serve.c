@@ -15,7 +15,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#define HEAD 4u
+#define HEAD SEV_SIGNER_HEAD_BYTES
 
 struct peer {
     int fd; /* -1: free */
@@ -27,7 +27,7 @@ struct peer {
 };
 static struct peer *peers[SERVE_PEERS_MAX];
 
-static int64_t now_ms(void)
+int64_t serve_now_ms(void)
 {
     struct timespec t;
     clock_gettime(CLOCK_MONOTONIC, &t);
@@ -133,37 +133,31 @@ static void take_peer(int listener, struct sev_signer *signer)
     peers[i]->user = who.uid;
 }
 
-static uint32_t frame_bytes(const struct peer *p)
-{
-    return (uint32_t)p->in[0] << 24 | (uint32_t)p->in[1] << 16 | (uint32_t)p->in[2] << 8 | p->in[3];
-}
-
 /* Answer the frame that is whole, if one is. False: cut the peer off. */
 static bool answer_frame(struct peer *p, struct sev_signer *signer)
 {
     if (p->in_len < HEAD)
         return true;
-    uint32_t bytes = frame_bytes(p);
+    size_t bytes = sev_signer_read_head(p->in);
     if (bytes == 0 || bytes > SEV_SIGNER_REQUEST_BYTES_MAX)
         return false;
     if (p->in_len < HEAD + bytes || p->out_len != 0)
         return true;
     sev_buf answer = sev_buf_of(p->out + HEAD, sizeof p->out - HEAD);
     sev_signer_answer(signer, p->user, sev_slice_of(p->in + HEAD, bytes), (sev_time)time(NULL),
-                      now_ms(), &answer);
-    for (unsigned i = 0; i < HEAD; i++)
-        p->out[i] = (uint8_t)(answer.len >> (24 - 8 * i));
+                      serve_now_ms(), &answer);
+    sev_signer_put_head(p->out, answer.len);
     p->out_len = HEAD + answer.len;
     p->out_sent = 0;
     p->in_len -= HEAD + bytes;
     memmove(p->in, p->in + HEAD + bytes, p->in_len);
-    p->since_ms = now_ms(); /* until the answer has been taken */
+    p->since_ms = serve_now_ms(); /* until the answer has been taken */
     return true;
 }
 
 static bool make_room(struct peer *p)
 {
-    size_t want = p->in_len >= HEAD ? HEAD + (size_t)frame_bytes(p) : 4096;
+    size_t want = p->in_len >= HEAD ? HEAD + sev_signer_read_head(p->in) : 4096;
     want = want < 4096 ? 4096 : want;
     if (want > HEAD + SEV_SIGNER_REQUEST_BYTES_MAX)
         return false;
@@ -187,7 +181,7 @@ static bool receive(struct peer *p, struct sev_signer *signer)
     if (n < 0)
         return errno == EAGAIN || errno == EINTR;
     if (p->in_len == 0)
-        p->since_ms = now_ms();
+        p->since_ms = serve_now_ms();
     p->in_len += (size_t)n;
     return answer_frame(p, signer);
 }
@@ -201,7 +195,7 @@ static bool send_out(struct peer *p, struct sev_signer *signer)
     if (p->out_sent < p->out_len)
         return true;
     p->out_len = p->out_sent = 0;
-    p->since_ms = p->in_len != 0 ? now_ms() : 0;
+    p->since_ms = p->in_len != 0 ? serve_now_ms() : 0;
     return answer_frame(p, signer); /* the next may have come meanwhile */
 }
 
@@ -231,7 +225,7 @@ static int open_signals(void)
 
 static void drop_the_slow(void)
 {
-    int64_t now = now_ms();
+    int64_t now = serve_now_ms();
     for (size_t i = 0; i < SERVE_PEERS_MAX; i++)
         if (peers[i] != NULL && peers[i]->since_ms != 0 &&
             now - peers[i]->since_ms > SERVE_FRAME_SECONDS * 1000)

@@ -12,6 +12,8 @@
 
 enum serve_end { SERVE_STOP, SERVE_RELOAD, SERVE_FAILED };
 
+/** The clock of rates and deadlines; nobody can set it. */
+int64_t serve_now_ms(void);
 /** A listening socket at `path`, or -1 and errno; a dead one's file gives way. */
 int serve_listen(const char *path);
 

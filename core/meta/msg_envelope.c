@@ -177,9 +177,8 @@ static bool write_sig(sev_json_writer *w, sev_profile profile, const struct sev_
 }
 
 sev_err sev_envelope_write(sev_profile profile, sev_slice body, const struct sev_message_sig *sigs,
-                           uint32_t count, sev_buf *out)
+                           uint32_t count, size_t bytes_max, sev_buf *out)
 {
-    size_t max = profile == SEV_PROFILE_NATIVE ? SEV_MESSAGE_BYTES_MAX : SEV_MANIFEST_BYTES_MAX;
     sev_buf to = *out;
     size_t start = to.len;
     sev_json_writer w = sev_json_writer_to(&to);
@@ -200,7 +199,7 @@ sev_err sev_envelope_write(sev_profile profile, sev_slice body, const struct sev
         return SEV_E_MEMORY;
     if (e != SEV_OK)
         return e;
-    if (to.len - start > max)
+    if (to.len - start > bytes_max)
         return SEV_E_TOO_LONG;
     *out = to;
     return SEV_OK;

@@ -48,12 +48,14 @@ struct sev_message_sig {
     sev_slice method; /**< aktualizr alone: "ed25519" or "rsassa-pss" */
 };
 
-/** Put a canonical body and its signatures together. Profile: native, or aktualizr's.
- *  @retval SEV_E_TOO_LONG  over SEV_MESSAGE_BYTES_MAX, or SEV_MANIFEST_BYTES_MAX
+/** Put a canonical body and its signatures together: a message, or metadata. Profile: native, or
+ *  aktualizr's.
+ *  @param bytes_max  SEV_MESSAGE_BYTES_MAX, or what that kind of file may have
+ *  @retval SEV_E_TOO_LONG  over bytes_max
  *  @retval SEV_E_MEMORY    `out` is too small; untouched */
 SEV_MUST_USE sev_err sev_envelope_write(sev_profile profile, sev_slice body,
                                         const struct sev_message_sig *sigs, uint32_t count,
-                                        sev_buf *out);
+                                        size_t bytes_max, sev_buf *out);
 
 /** Did this one key sign the document? For ECUs, whose key an inventory knows.
  *  @retval SEV_E_SIGNATURE  no */

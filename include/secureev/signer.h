@@ -5,6 +5,7 @@
 
 #include "secureev/event.h"
 #include "secureev/key.h"
+#include "secureev/messages.h"
 #include "secureev/signing.h"
 
 /* A request is one canonical JSON object, its answer one whose members stand in order:
@@ -92,6 +93,23 @@ struct sev_sign {
      *  @retval SEV_E_UNREACHABLE  the signer does not answer */
     sev_err (*sign)(void *self, const char *key, sev_slice body, char *out_keyid, sev_buf *sig);
 };
+
+/**
+ * Have `body` signed and append the whole document.
+ *
+ * @param bytes_max  that it may have
+ * @retval SEV_E_TOO_LONG, SEV_E_MEMORY (`out` is too small); others as sign()
+ */
+SEV_MUST_USE sev_err sev_sign_document(const struct sev_sign *sign, sev_profile profile,
+                                       const char *key, sev_slice body, size_t bytes_max,
+                                       sev_buf *out);
+/** What a signature adds to a body, at most. */
+#define SEV_SIGN_OVERHEAD_BYTES 2048u
+
+/* On the socket each request and each answer comes behind four bytes of its length. */
+#define SEV_SIGNER_HEAD_BYTES 4u
+void sev_signer_put_head(uint8_t out[SEV_SIGNER_HEAD_BYTES], size_t len);
+size_t sev_signer_read_head(const uint8_t head[SEV_SIGNER_HEAD_BYTES]);
 
 /** Write a request to sign; canonical `body`. */
 SEV_MUST_USE sev_err sev_signer_request_sign(const char *key, sev_slice body, sev_buf *out);

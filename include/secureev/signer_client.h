@@ -10,7 +10,7 @@
 struct sev_signer_client {
     int fd; /**< -1: not connected */
     char path[108];
-    uint8_t *room; /**< one request or answer */
+    uint8_t *room; /**< one answer */
 };
 
 /** Nothing is connected yet. @retval SEV_E_BAD_NAME  the path is too long for a Unix socket

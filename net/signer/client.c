@@ -2,15 +2,15 @@
 #define _GNU_SOURCE
 #include "secureev/signer_client.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <sys/time.h>
 #include <sys/un.h>
 #include <unistd.h>
 
-#define HEAD 4u
-#define ROOM (HEAD + SEV_SIGNER_REQUEST_BYTES_MAX)
-_Static_assert(SEV_SIGNER_REQUEST_BYTES_MAX >= SEV_SIGNER_ANSWER_BYTES_MAX, "answers fit the room");
+#define HEAD SEV_SIGNER_HEAD_BYTES
+#define ROOM SEV_SIGNER_ANSWER_BYTES_MAX
 
 sev_err sev_signer_client_init(struct sev_signer_client *client, const char *path)
 {
@@ -77,12 +77,11 @@ static bool read_all(int fd, uint8_t *bytes, size_t len)
 static bool exchange(struct sev_signer_client *c, sev_slice request, sev_slice *out)
 {
     uint8_t head[HEAD];
-    for (unsigned i = 0; i < HEAD; i++)
-        head[i] = (uint8_t)(request.len >> (24 - 8 * i));
+    sev_signer_put_head(head, request.len);
     if (!send_all(c->fd, head, HEAD) || !send_all(c->fd, request.ptr, request.len) ||
         !read_all(c->fd, head, HEAD))
         return false;
-    size_t len = (size_t)head[0] << 24 | (size_t)head[1] << 16 | (size_t)head[2] << 8 | head[3];
+    size_t len = sev_signer_read_head(head);
     if (len == 0 || len > SEV_SIGNER_ANSWER_BYTES_MAX || !read_all(c->fd, c->room, len))
         return false;
     *out = sev_slice_of(c->room, len);
@@ -95,12 +94,14 @@ sev_err sev_signer_client_ask(struct sev_signer_client *client, sev_slice reques
     bool was_connected = client->fd >= 0;
     if (!was_connected && !connect_to_it(client))
         return SEV_E_UNREACHABLE;
+    errno = 0;
     if (exchange(client, request, out_answer))
         return SEV_OK;
+    bool hangs = errno == EAGAIN || errno == EWOULDBLOCK;
     disconnect(client);
-    /* It may have been restarted since the last time; asking twice signs twice and harms nothing.
-     */
-    if (was_connected && connect_to_it(client)) {
+    /* It may have been restarted since the last time: asking twice signs twice and harms nothing.
+     * One that hangs is not waited for twice. */
+    if (was_connected && !hangs && connect_to_it(client)) {
         if (exchange(client, request, out_answer))
             return SEV_OK;
         disconnect(client);

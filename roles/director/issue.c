@@ -124,56 +124,15 @@ static void put_listing(sev_json_writer *w, const struct making *m, enum sev_sto
 
 /* ------------------------------------------------------------------ signing */
 
-/* How that dialect names the algorithm; the key decides, as everywhere. */
-static sev_slice method_of(const sev_buf *sig)
-{
-    return sig->len == 64 ? SEV_LIT("ed25519") : SEV_LIT("rsassa-pss-sha256");
-}
-
-static void put_signature(sev_json_writer *w, sev_profile profile, const char *keyid,
-                          const sev_buf *sig)
-{
-    uint8_t room[2 * SEV_SIG_BYTES_MAX];
-    sev_buf text = sev_buf_of(room, sizeof room);
-    sev_json_w_object(w);
-    sev_json_w_string_member(w, "keyid", sev_slice_of(keyid, SEV_KEY_ID_CHARS));
-    if (profile == SEV_PROFILE_AKTUALIZR) {
-        sev_json_w_string_member(w, "method", method_of(sig));
-        sev_base64_encode(sev_buf_slice(sig), &text);
-    } else {
-        sev_hex_encode(sev_buf_slice(sig), &text);
-    }
-    sev_json_w_string_member(w, "sig", sev_buf_slice(&text));
-    sev_json_w_object_end(w);
-}
-
 sev_err director_signed(const struct sev_director *d, const struct sev_director_call *call,
                         sev_profile profile, const char *key, sev_slice body, size_t bytes_max,
                         sev_slice *out)
 {
-    char keyid[SEV_KEY_ID_CHARS];
-    uint8_t sig_room[SEV_SIG_BYTES_MAX];
-    sev_buf sig = sev_buf_of(sig_room, sizeof sig_room);
-    sev_err e = d->sign->sign(d->sign->self, key, body, keyid, &sig);
-    if (e != SEV_OK)
-        return e;
-    sev_buf room = director_buf(call, body.len + 2048);
-    sev_json_writer w = sev_json_writer_to(&room);
-    sev_json_w_object(&w);
-    sev_json_w_name(&w, SEV_LIT("signatures"));
-    sev_json_w_array(&w);
-    put_signature(&w, profile, keyid, &sig);
-    sev_json_w_array_end(&w);
-    sev_json_w_name(&w, SEV_LIT("signed"));
-    sev_json_w_raw(&w, body);
-    sev_json_w_object_end(&w);
-    e = sev_arena_want(sev_json_w_end(&w));
-    if (e != SEV_OK)
-        return e;
-    if (room.len > bytes_max)
-        return SEV_E_TOO_LONG;
-    *out = sev_buf_slice(&room);
-    return SEV_OK;
+    sev_buf room = director_buf(call, body.len + SEV_SIGN_OVERHEAD_BYTES);
+    sev_err e = sev_sign_document(d->sign, profile, key, body, bytes_max, &room);
+    if (e == SEV_OK)
+        *out = sev_buf_slice(&room);
+    return e;
 }
 
 static sev_err make_file(struct making *m, enum sev_store_role role)

@@ -46,3 +46,37 @@ sev_err sev_signer_read_signature(sev_slice answer, char *out_keyid, sev_buf *si
     memcpy(out_keyid, keyid.raw.ptr, SEV_KEY_ID_CHARS);
     return SEV_OK;
 }
+
+/* How aktualizr's dialect names the algorithm; the key decides, as everywhere. */
+static sev_slice method_of(const sev_buf *sig)
+{
+    return sig->len == 64 ? SEV_LIT("ed25519") : SEV_LIT("rsassa-pss-sha256");
+}
+
+sev_err sev_sign_document(const struct sev_sign *sign, sev_profile profile, const char *key,
+                          sev_slice body, size_t bytes_max, sev_buf *out)
+{
+    char keyid[SEV_KEY_ID_CHARS];
+    uint8_t room[SEV_SIG_BYTES_MAX];
+    sev_buf sig = sev_buf_of(room, sizeof room);
+    sev_err e = sign->sign(sign->self, key, body, keyid, &sig);
+    if (e != SEV_OK)
+        return e;
+    struct sev_message_sig entry = {.keyid = sev_slice_of(keyid, sizeof keyid),
+                                    .sig = sev_buf_slice(&sig),
+                                    .method = method_of(&sig)};
+    return sev_envelope_write(profile, body, &entry, 1, bytes_max, out);
+}
+
+/* -------------------------------------------------------------------- frames */
+
+void sev_signer_put_head(uint8_t out[SEV_SIGNER_HEAD_BYTES], size_t len)
+{
+    for (unsigned i = 0; i < SEV_SIGNER_HEAD_BYTES; i++)
+        out[i] = (uint8_t)(len >> (24 - 8 * i));
+}
+
+size_t sev_signer_read_head(const uint8_t head[SEV_SIGNER_HEAD_BYTES])
+{
+    return (size_t)head[0] << 24 | (size_t)head[1] << 16 | (size_t)head[2] << 8 | head[3];
+}

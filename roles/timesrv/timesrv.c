@@ -4,6 +4,8 @@
 #define LEVELS_MAX 16u /* 64 requests of 256 nonces have 2^14 leaves */
 #define PROOF_BYTES (LEVELS_MAX * (2u * SEV_SHA256_BYTES + 3u) + 64u)
 
+#define DRIFT_MS_MAX 3600000 /* an idle night is no credit for a jump, either */
+
 typedef uint8_t digest[SEV_SHA256_BYTES];
 
 /* Every level of the tree, so that all paths together cost what one does. A node without a sibling
@@ -41,7 +43,8 @@ static bool has_jumped(struct sev_timesrv *s, sev_time wall, int64_t monotonic_m
     int64_t passed_ms = monotonic_ms - s->off_at_ms;
     int64_t off_ms = (wall - s->wall_at) * 1000 - (monotonic_ms - s->monotonic_at_ms);
     int64_t news_ms = off_ms - s->off_ms;
-    int64_t drift_ms = passed_ms / 1000 * SEV_TIMESRV_DRIFT_PPM / 1000;
+    int64_t drifted_ms = passed_ms < DRIFT_MS_MAX ? passed_ms : DRIFT_MS_MAX;
+    int64_t drift_ms = drifted_ms / 1000 * SEV_TIMESRV_DRIFT_PPM / 1000;
     int64_t allowed_ms = SEV_TIMESRV_JUMP_SECONDS * 1000 + drift_ms;
     if (passed_ms < 0 || news_ms > allowed_ms || news_ms < -allowed_ms)
         return true;
@@ -66,7 +69,7 @@ static sev_err look_at_clock(struct sev_timesrv *s, sev_time wall, int64_t monot
 
 /* --------------------------------------------------------------------- tree */
 
-static sev_err read_requests(struct batch *b)
+static void read_requests(struct batch *b)
 {
     for (uint32_t i = 0; i < b->count; i++) {
         struct sev_timesrv_request *r = &b->requests[i];
@@ -80,7 +83,6 @@ static sev_err read_requests(struct batch *b)
         b->total += b->nonce_counts[i];
         b->good += r->err == SEV_OK;
     }
-    return SEV_OK;
 }
 
 static sev_err make_leaves(struct batch *b)
@@ -149,10 +151,7 @@ static sev_err put_proof(const struct tree *t, uint32_t index, sev_buf *out)
 
 static sev_err sign(struct batch *b, sev_time now, sev_slice *out)
 {
-    char keyid[SEV_KEY_ID_CHARS];
-    uint8_t sig_room[SEV_SIG_BYTES_MAX];
     struct sev_time_attestation m = {.time = now};
-    sev_buf sig = sev_buf_of(sig_room, sizeof sig_room);
     for (uint32_t i = 0; i < b->count; i++)
         if (b->good == 1 && b->requests[i].err == SEV_OK)
             m.nonces = b->nonces[i];
@@ -167,13 +166,8 @@ static sev_err sign(struct batch *b, sev_time now, sev_slice *out)
     sev_buf whole = sev_buf_of(room + SEV_MESSAGE_BYTES_MAX, SEV_MESSAGE_BYTES_MAX);
     sev_err e = sev_time_attestation_encode(&m, &body);
     if (e == SEV_OK)
-        e = b->service->sign->sign(b->service->sign->self, b->service->key, sev_buf_slice(&body),
-                                   keyid, &sig);
-    if (e != SEV_OK)
-        return e;
-    struct sev_message_sig entry = {.keyid = sev_slice_of(keyid, sizeof keyid),
-                                    .sig = sev_buf_slice(&sig)};
-    e = sev_envelope_write(SEV_PROFILE_NATIVE, sev_buf_slice(&body), &entry, 1, &whole);
+        e = sev_sign_document(b->service->sign, SEV_PROFILE_NATIVE, b->service->key,
+                              sev_buf_slice(&body), SEV_MESSAGE_BYTES_MAX, &whole);
     *out = sev_buf_slice(&whole);
     return e;
 }
@@ -214,10 +208,11 @@ sev_err sev_timesrv_answer(struct sev_timesrv *service, struct sev_arena *arena,
     if (count > SEV_TIMESRV_REQUESTS_MAX)
         return SEV_E_BUG;
     sev_err e = look_at_clock(service, wall, monotonic_ms);
-    if (e == SEV_OK)
-        e = read_requests(&b);
-    if (e != SEV_OK || b.good == 0)
+    if (e != SEV_OK)
         return e;
+    read_requests(&b);
+    if (b.good == 0)
+        return SEV_OK;
     sev_time now = wall > service->last ? wall : service->last; /* NTP may step a second back */
     if (b.good != 1)
         e = make_tree(&b);

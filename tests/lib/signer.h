@@ -104,7 +104,8 @@ SIGNER_UNUSED static sev_slice signed_by(sev_profile profile, sev_slice body,
         sigs[i].method =
             signers[i]->public->type == SEV_KEY_RSA ? SEV_LIT("rsassa-pss") : SEV_LIT("ed25519");
     }
-    CHECK_OK(sev_envelope_write(profile, body, sigs, (uint32_t)count, &out));
+    CHECK_OK(
+        sev_envelope_write(profile, body, sigs, (uint32_t)count, SEV_MANIFEST_BYTES_MAX, &out));
     return sev_buf_slice(&out);
 }
 

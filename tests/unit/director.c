@@ -150,7 +150,7 @@ static sev_slice envelope(sev_slice body, int key)
     CHECK_OK(sev_privkey_sign(keys[key], body, &sig));
     struct sev_message_sig entry = {.keyid = sev_slice_of(id, sizeof id),
                                     .sig = sev_buf_slice(&sig)};
-    CHECK_OK(sev_envelope_write(SEV_PROFILE_NATIVE, body, &entry, 1, &out));
+    CHECK_OK(sev_envelope_write(SEV_PROFILE_NATIVE, body, &entry, 1, SEV_MESSAGE_BYTES_MAX, &out));
     return sev_buf_slice(&out);
 }
 

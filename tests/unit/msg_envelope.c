@@ -100,6 +100,8 @@ TEST(msg_envelope__over_64_KiB__refused_before_it_is_read)
     }
 }
 
+#define MAX SEV_MESSAGE_BYTES_MAX
+
 TEST(msg_envelope__writing__refuses_what_could_not_be_read)
 {
     uint8_t sig[SEV_SIG_BYTES_MAX + 1] = {0};
@@ -108,28 +110,29 @@ TEST(msg_envelope__writing__refuses_what_could_not_be_read)
     sev_slice body = SEV_LIT("{\"_type\":\"x\"}");
     sev_buf out = sev_buf_of(opened_memory, sizeof opened_memory);
     sev_buf small = sev_buf_of(opened_memory, 100);
-    CHECK_ERR(sev_envelope_write(SEV_PROFILE_NATIVE, body, &s, 0, &out), SEV_E_MALFORMED);
-    CHECK_ERR(sev_envelope_write(SEV_PROFILE_NATIVE, body, &s, SEV_SIGS_MAX + 1, &out),
+    CHECK_ERR(sev_envelope_write(SEV_PROFILE_NATIVE, body, &s, 0, MAX, &out), SEV_E_MALFORMED);
+    CHECK_ERR(sev_envelope_write(SEV_PROFILE_NATIVE, body, &s, SEV_SIGS_MAX + 1, MAX, &out),
               SEV_E_MALFORMED);
-    CHECK_ERR(sev_envelope_write(SEV_PROFILE_NATIVE, body, &s, 1, &small), SEV_E_MEMORY);
-    CHECK_ERR(sev_envelope_write(SEV_PROFILE_NATIVE, SEV_LIT("{\"b\":1,\"a\":2}"), &s, 1, &out),
-              SEV_E_JSON_LIMIT);
-    CHECK_ERR(sev_envelope_write(SEV_PROFILE_NATIVE, SEV_LIT("{\"a\": 2}"), &s, 1, &out),
+    CHECK_ERR(sev_envelope_write(SEV_PROFILE_NATIVE, body, &s, 1, MAX, &small), SEV_E_MEMORY);
+    CHECK_ERR(
+        sev_envelope_write(SEV_PROFILE_NATIVE, SEV_LIT("{\"b\":1,\"a\":2}"), &s, 1, MAX, &out),
+        SEV_E_JSON_LIMIT);
+    CHECK_ERR(sev_envelope_write(SEV_PROFILE_NATIVE, SEV_LIT("{\"a\": 2}"), &s, 1, MAX, &out),
               SEV_E_NOT_CANONICAL);
     s.sig = sev_slice_of(sig, sizeof sig);
-    CHECK_ERR(sev_envelope_write(SEV_PROFILE_NATIVE, body, &s, 1, &out), SEV_E_MALFORMED);
+    CHECK_ERR(sev_envelope_write(SEV_PROFILE_NATIVE, body, &s, 1, MAX, &out), SEV_E_MALFORMED);
     s.sig = SEV_EMPTY;
-    CHECK_ERR(sev_envelope_write(SEV_PROFILE_NATIVE, body, &s, 1, &out), SEV_E_MALFORMED);
+    CHECK_ERR(sev_envelope_write(SEV_PROFILE_NATIVE, body, &s, 1, MAX, &out), SEV_E_MALFORMED);
     s.sig = sev_slice_of(sig, 70);
     memset(big, 'a', sizeof big);
     big[0] = big[SEV_MESSAGE_BYTES_MAX - 1] = '"';
     CHECK_ERR(sev_envelope_write(SEV_PROFILE_NATIVE, sev_slice_of(big, SEV_MESSAGE_BYTES_MAX), &s,
-                                 1, &out),
+                                 1, MAX, &out),
               SEV_E_TOO_LONG);
     CHECK_OK(sev_envelope_write(SEV_PROFILE_AKTUALIZR, sev_slice_of(big, SEV_MESSAGE_BYTES_MAX), &s,
-                                1, &out));
+                                1, SEV_MANIFEST_BYTES_MAX, &out));
     out.len = 0;
-    CHECK_OK(sev_envelope_write(SEV_PROFILE_NATIVE, body, &s, 1, &out));
+    CHECK_OK(sev_envelope_write(SEV_PROFILE_NATIVE, body, &s, 1, MAX, &out));
     CHECK_OK(sev_message_open(&opened, sev_buf_slice(&out)));
     CHECK_SLICE(opened.message, body);
 }

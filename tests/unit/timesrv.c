@@ -225,10 +225,15 @@ TEST(timesrv__clock_that_was_set__attests_nothing_until_it_is_started_anew)
         sev_timesrv_init(&f.service, f.wall, f.monotonic_ms);
         CHECK_OK(serve(1));
     }
-    begin(); /* a quartz that is 400 ppm off, corrected by NTP, for ten days */
+    begin(); /* nobody asked for ten days: what was set meanwhile does not pass for drift */
     ask(0, 1);
     f.monotonic_ms += INT64_C(864000000);
-    f.wall += 864000 + 345;
+    f.wall += 864000 + 5;
+    CHECK_ERR(serve(1), SEV_E_NO_TIME);
+    begin();
+    ask(0, 1);
+    f.monotonic_ms += INT64_C(864000000);
+    f.wall += 864000 + 3; /* two seconds, and an hour's drift */
     CHECK_OK(serve(1));
 }
 
