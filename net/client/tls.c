@@ -1,0 +1,216 @@
+/* tls - whom we believe to be the server, and what we say of ourselves.
+ * SPDX-License-Identifier: MIT */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <openssl/err.h>
+#include <openssl/pem.h>
+#include <openssl/x509v3.h>
+#include <stdio.h>
+#include <sys/socket.h>
+
+#include "client.h"
+
+/* ---------------------------------------------------------------------- PEM */
+
+static int no_passphrase(char *out, int len, int writing, void *context)
+{
+    (void)writing, (void)context;
+    if (len > 0)
+        out[0] = '\0';
+    return -1; /* never ask at a terminal */
+}
+
+static bool take_own(SSL_CTX *tls, X509 *x, unsigned count)
+{
+    return count == 0 ? SSL_CTX_use_certificate(tls, x) == 1 : SSL_CTX_add1_chain_cert(tls, x) == 1;
+}
+
+static bool take_ca(SSL_CTX *tls, X509 *x, unsigned count)
+{
+    (void)count;
+    return X509_STORE_add_cert(SSL_CTX_get_cert_store(tls), x) == 1;
+}
+
+/* Every certificate of the text; false if there is none, or something else behind them. */
+static bool each_certificate(sev_slice pem, bool (*take)(SSL_CTX *, X509 *, unsigned), SSL_CTX *tls)
+{
+    BIO *in = pem.len > 0 && pem.len <= INT32_MAX ? BIO_new_mem_buf(pem.ptr, (int)pem.len) : NULL;
+    unsigned count = 0;
+    bool good = in != NULL;
+    while (good) {
+        X509 *x = PEM_read_bio_X509(in, NULL, no_passphrase, NULL);
+        if (x == NULL) {
+            good = count > 0 && ERR_GET_REASON(ERR_peek_last_error()) == PEM_R_NO_START_LINE;
+            break;
+        }
+        good = take(tls, x, count++);
+        X509_free(x);
+    }
+    BIO_free(in);
+    return good;
+}
+
+static bool use_key(SSL_CTX *tls, sev_slice pem)
+{
+    BIO *in = pem.len > 0 && pem.len <= INT32_MAX ? BIO_new_mem_buf(pem.ptr, (int)pem.len) : NULL;
+    EVP_PKEY *key = in != NULL ? PEM_read_bio_PrivateKey(in, NULL, no_passphrase, NULL) : NULL;
+    bool good =
+        key != NULL && SSL_CTX_use_PrivateKey(tls, key) == 1 && SSL_CTX_check_private_key(tls) == 1;
+    EVP_PKEY_free(key);
+    BIO_free(in);
+    return good;
+}
+
+/* ------------------------------------------------------------------ context */
+
+/* Keeps the newest: a ticket is used once. */
+static int keep_session(SSL *ssl, SSL_SESSION *session)
+{
+    struct sev_http_client *c = SSL_get_app_data(ssl);
+    SSL_SESSION_free(c->session);
+    c->session = session;
+    return 1;
+}
+
+static bool expect_name(SSL_CTX *tls, const char *name)
+{
+    X509_VERIFY_PARAM *p = SSL_CTX_get0_param(tls);
+    uint8_t address[16];
+    /* Common names mean nothing here, and '*' is a whole label or nothing. */
+    X509_VERIFY_PARAM_set_hostflags(p, X509_CHECK_FLAG_NEVER_CHECK_SUBJECT |
+                                           X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
+    if (inet_pton(AF_INET, name, address) == 1)
+        return X509_VERIFY_PARAM_set1_ip(p, address, 4) == 1;
+    if (inet_pton(AF_INET6, name, address) == 1)
+        return X509_VERIFY_PARAM_set1_ip(p, address, 16) == 1;
+    return X509_VERIFY_PARAM_set1_host(p, name, 0) == 1;
+}
+
+static bool set_up(SSL_CTX *tls, const struct sev_http_client_config *config, const char *name)
+{
+    static const uint8_t protocol[] = "\x08http/1.1";
+    unsigned long flags =
+        X509_V_FLAG_PARTIAL_CHAIN; /* what is in the list is trusted, root or not */
+    if (config->dates_unchecked)
+        flags |= X509_V_FLAG_NO_CHECK_TIME;
+    SSL_CTX_set_options(tls, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION);
+    SSL_CTX_set_mode(tls, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE |
+                              SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+    SSL_CTX_set_read_ahead(tls, 1);
+    SSL_CTX_set_session_cache_mode(tls, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
+    SSL_CTX_sess_set_new_cb(tls, keep_session);
+    SSL_CTX_set_verify(tls, SSL_VERIFY_PEER, NULL);
+    SSL_CTX_set_verify_depth(tls, 3);
+    X509_VERIFY_PARAM_set_flags(SSL_CTX_get0_param(tls), flags);
+    return SSL_CTX_set_min_proto_version(tls, TLS1_3_VERSION) == 1 &&
+           SSL_CTX_set1_groups_list(tls, "X25519:P-256") == 1 &&
+           SSL_CTX_set_alpn_protos(tls, protocol, sizeof protocol - 1) == 0 &&
+           expect_name(tls, name);
+}
+
+/* ---------------------------------------------------------------------- BIO */
+
+/* OpenSSL's own socket BIO writes with write(), which raises SIGPIPE in whoever links us. */
+static int bio_write(BIO *bio, const char *bytes, size_t len, size_t *out_written)
+{
+    const struct sev_http_client *c = BIO_get_data(bio);
+    BIO_clear_retry_flags(bio);
+    ssize_t n = send(c->fd, bytes, len, MSG_NOSIGNAL);
+    if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR))
+        BIO_set_retry_write(bio);
+    if (n <= 0)
+        return 0;
+    *out_written = (size_t)n;
+    return 1;
+}
+
+static int bio_read(BIO *bio, char *out, size_t room, size_t *out_read)
+{
+    const struct sev_http_client *c = BIO_get_data(bio);
+    BIO_clear_retry_flags(bio);
+    ssize_t n = recv(c->fd, out, room, 0);
+    if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR))
+        BIO_set_retry_read(bio);
+    if (n <= 0)
+        return 0;
+    *out_read = (size_t)n;
+    return 1;
+}
+
+static long bio_control(BIO *bio, int command, long number, void *pointer)
+{
+    (void)bio, (void)number, (void)pointer;
+    return command == BIO_CTRL_FLUSH;
+}
+
+static BIO_METHOD *bio_method(void)
+{
+    BIO_METHOD *m = BIO_meth_new(BIO_TYPE_SOURCE_SINK, "client");
+    if (m != NULL && BIO_meth_set_write_ex(m, bio_write) == 1 &&
+        BIO_meth_set_read_ex(m, bio_read) == 1 && BIO_meth_set_ctrl(m, bio_control) == 1)
+        return m;
+    BIO_meth_free(m);
+    return NULL;
+}
+
+/* ------------------------------------------------------------------- handle */
+
+sev_err client_tls_new(struct sev_http_client *c, const struct sev_http_client_config *config)
+{
+    const char *name = config->server_name != NULL ? config->server_name : c->host;
+    if (name[0] == '\0' || strlen(name) >= CLIENT_HOST_BYTES)
+        return SEV_E_CONFIG;
+    c->tls = SSL_CTX_new(TLS_client_method());
+    c->method = bio_method();
+    if (c->tls == NULL || c->method == NULL || !set_up(c->tls, config, name))
+        return SEV_E_MEMORY;
+    bool good = each_certificate(config->ca, take_ca, c->tls);
+    if (good && (config->certificate.len > 0 || config->key.len > 0))
+        good =
+            each_certificate(config->certificate, take_own, c->tls) && use_key(c->tls, config->key);
+    ERR_clear_error();
+    return good ? SEV_OK : SEV_E_KEY;
+}
+
+sev_err client_tls_begin(struct sev_http_client *c)
+{
+    uint8_t address[16];
+    c->ssl = SSL_new(c->tls);
+    BIO *bio = BIO_new(c->method);
+    if (c->ssl == NULL || bio == NULL) {
+        BIO_free(bio);
+        return SEV_E_MEMORY;
+    }
+    BIO_set_data(bio, c);
+    BIO_set_init(bio, 1);
+    SSL_set_bio(c->ssl, bio, bio);
+    SSL_set_app_data(c->ssl, c);
+    bool numeric =
+        inet_pton(AF_INET, c->host, address) == 1 || inet_pton(AF_INET6, c->host, address) == 1;
+    if (!numeric && SSL_set_tlsext_host_name(c->ssl, c->host) != 1)
+        return SEV_E_MEMORY;
+    if (c->session != NULL && SSL_set_session(c->ssl, c->session) != 1)
+        return SEV_E_MEMORY;
+    SSL_set_connect_state(c->ssl);
+    return SEV_OK;
+}
+
+sev_err client_tls_why(struct sev_http_client *c)
+{
+    unsigned long last = ERR_peek_last_error();
+    long verdict = SSL_get_verify_result(c->ssl);
+    if (verdict != X509_V_OK) {
+        snprintf(c->detail, sizeof c->detail, "the server's certificate: %s",
+                 X509_verify_cert_error_string(verdict));
+        return SEV_E_TLS;
+    }
+    c->closed = true;
+    int reason = ERR_GET_REASON(last);
+    if (last == 0 || reason == SSL_R_UNEXPECTED_EOF_WHILE_READING) {
+        snprintf(c->detail, sizeof c->detail, "the connection broke");
+        return SEV_E_UNREACHABLE;
+    }
+    const char *text = ERR_reason_error_string(last);
+    snprintf(c->detail, sizeof c->detail, "TLS: %s", text != NULL ? text : "an error");
+    return SEV_E_TLS;
+}
