@@ -87,6 +87,11 @@ typedef enum sev_attack {
     X(NO_VEHICLE, "no_vehicle", REFUSE, REPLAY, "the file names no vehicle")                       \
     X(REPLAYED, "replayed", REFUSE, REPLAY, "a counter, nonce or grant was used before")           \
     X(WRONG_SUBJECT, "wrong_subject", REFUSE, REPLAY, "it was issued to somebody else")            \
+    /* who somebody is */                                                                           \
+    X(DID_MISMATCH, "did_mismatch", REFUSE, NONE, "the identity is not the one that its first entry makes") \
+    X(DID_CHAIN, "did_chain", REFUSE, NONE, "an entry does not follow the one before it")          \
+    X(DID_KEY, "did_key", REFUSE, NONE, "the entry's key was not announced by the one before it")  \
+    X(DID_DEACTIVATED, "did_deactivated", REFUSE, NONE, "the identity was given up for good")      \
     /* agreement */                                                                                \
     X(META_MISMATCH, "metadata_mismatch", REFUSE, MIX_AND_MATCH, "version, length or hash differs from what vouches for the file") \
     X(DISAGREE, "repositories_disagree", REFUSE, MIX_AND_MATCH, "the repositories do not list the same image") \

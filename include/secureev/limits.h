@@ -64,4 +64,11 @@
 #define SEV_WRAP_CT_BYTES_MAX 80   /* a key of 64 bytes and its tag */
 #define SEV_MERKLE_PATH_MAX 32     /* 2^32 leaves */
 
+/* Identities (did.h). */
+#define SEV_DID_AUTHENTICATION_MAX 4
+#define SEV_DID_AGREEMENT_MAX 2
+#define SEV_DID_NEXT_MAX 4           /* keys that may sign the next entry: at work, and set aside */
+#define SEV_DID_ENTRY_BYTES_MAX 5120 /* with all of these */
+#define SEV_DID_ENTRIES_MAX 256      /* of one log: a signature check each */
+
 #endif
