@@ -4,9 +4,14 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "server_app.h"
+#include "listen.h"
 
 #define PEM_BYTES_MAX (256u << 10)
+
+/* TLS as [section] says: PEM files, read anew each time. */
+struct pem {
+    struct sev_bytes certificate, key, clients;
+};
 
 sev_err app_fail(struct app *app, sev_err e, const char *what, const char *about)
 {
@@ -22,68 +27,67 @@ static sev_err read_pem(struct app *app, const struct sev_config_block *block, c
     return e == SEV_OK ? e : app_fail(app, e, sev_err_sentence(e), path);
 }
 
-void app_tls_free(struct app *app, struct app_tls *tls)
+static void pem_free(struct app *app, struct pem *pem)
 {
-    sev_bytes_free(app->fs, &tls->certificate);
-    sev_bytes_wipe(app->fs, &tls->key);
-    sev_bytes_free(app->fs, &tls->clients);
+    sev_bytes_free(app->fs, &pem->certificate);
+    sev_bytes_wipe(app->fs, &pem->key);
+    sev_bytes_free(app->fs, &pem->clients);
 }
 
-sev_err app_tls_load(struct app *app, const struct sev_config_block *block, struct app_tls *out)
+/* Free `pem` whatever came of it. */
+static sev_err load(struct app_instance *i, struct pem *pem, struct sev_server_tls *out)
 {
-    struct app_tls t = {.tls = {.admit_without = false}};
-    sev_err e = read_pem(app, block, "certificate", 0, &t.certificate);
+    *pem = (struct pem){.key = {.len = 0}};
+    sev_err e = read_pem(i->app, i->block, "certificate", 0, &pem->certificate);
     if (e == SEV_OK)
-        e = read_pem(app, block, "certificate_key", SEV_FILE_PRIVATE, &t.key);
+        e = read_pem(i->app, i->block, "certificate_key", SEV_FILE_PRIVATE, &pem->key);
     if (e == SEV_OK)
-        e = read_pem(app, block, "clients", 0, &t.clients);
-    if (e != SEV_OK) {
-        app_tls_free(app, &t);
-        return e;
-    }
-    t.tls.certificates = sev_bytes_slice(&t.certificate);
-    t.tls.key = sev_bytes_slice(&t.key);
-    t.tls.clients = sev_bytes_slice(&t.clients);
-    *out = t;
-    return SEV_OK;
+        e = read_pem(i->app, i->block, "clients", 0, &pem->clients);
+    *out = (struct sev_server_tls){.certificates = sev_bytes_slice(&pem->certificate),
+                                   .key = sev_bytes_slice(&pem->key),
+                                   .clients = sev_bytes_slice(&pem->clients),
+                                   .admit_without = i->role->admits_strangers,
+                                   .admit_expired = i->role->admits_expired};
+    return e;
 }
 
-sev_err app_listen(struct app *app, const struct sev_config_block *block,
-                   const struct sev_server_handler *handler, struct sev_server **out)
+sev_err app_listen(struct app_instance *i, const struct sev_server_handler *handler)
 {
-    struct app_tls tls;
-    struct sev_config_address at = sev_config_address(block, "listen");
-    sev_err e = app_tls_load(app, block, &tls);
-    if (e != SEV_OK)
-        return e;
+    struct pem pem = {.key = {.len = 0}};
+    struct sev_server_tls tls;
+    struct sev_config_address at = sev_config_address(i->block, "listen");
+    sev_err e = i->role->plain ? SEV_OK : load(i, &pem, &tls);
     struct sev_server_config config = {.address = at.host,
                                        .port = at.port,
-                                       .workers = (unsigned)sev_config_number(block, "workers"),
-                                       .tls = &tls.tls,
+                                       .workers = (unsigned)sev_config_number(i->block, "workers"),
+                                       .tls = i->role->plain ? NULL : &tls,
                                        .limits = sev_server_defaults,
                                        .handler = *handler};
-    e = sev_server_start(&config, out);
-    int error = errno;
-    app_tls_free(app, &tls);
-    if (e == SEV_E_UNREACHABLE)
-        return app_fail(app, e, strerror(error), sev_config_text(block, "listen"));
-    if (e != SEV_OK)
-        return app_fail(app, e, sev_err_sentence(e), sev_config_text(block, "certificate"));
-    return SEV_OK;
+    if (e == SEV_OK) {
+        e = sev_server_start(&config, &i->server);
+        int error = errno;
+        if (e == SEV_E_UNREACHABLE)
+            (void)app_fail(i->app, e, strerror(error), sev_config_text(i->block, "listen"));
+        else if (e != SEV_OK)
+            (void)app_fail(i->app, e, sev_err_sentence(e),
+                           i->role->plain ? i->role->section
+                                          : sev_config_text(i->block, "certificate"));
+    }
+    pem_free(i->app, &pem);
+    return e;
 }
 
-sev_err app_reload_tls(struct app *app, const struct sev_config_block *block,
-                       struct sev_server *server)
+sev_err app_reload_tls(struct app_instance *i)
 {
-    struct app_tls tls;
-    sev_err e = app_tls_load(app, block, &tls);
-    if (e != SEV_OK)
-        return e;
-    e = sev_server_reload(server, &tls.tls);
-    app_tls_free(app, &tls);
-    return e == SEV_OK
-               ? e
-               : app_fail(app, e, sev_err_sentence(e), sev_config_text(block, "certificate"));
+    struct pem pem;
+    struct sev_server_tls tls;
+    if (i->role->plain)
+        return SEV_OK;
+    sev_err e = load(i, &pem, &tls);
+    if (e == SEV_OK && (e = sev_server_reload(i->server, &tls)) != SEV_OK)
+        (void)app_fail(i->app, e, sev_err_sentence(e), sev_config_text(i->block, "certificate"));
+    pem_free(i->app, &pem);
+    return e;
 }
 
 static sev_event_id id_of(enum sev_server_event_kind kind)
@@ -113,7 +117,7 @@ void app_server_event(struct app *app, const struct sev_server_event *e)
         return;
     sev_event_text(&event, "address", sev_slice_of(e->peer->address, strlen(e->peer->address)));
     if (e->peer->authenticated)
-        sev_event_text(&event, "peer", app_identity(e->peer));
+        sev_event_text(&event, "peer", e->peer->identity);
     if (e->phase != NULL)
         sev_event_text(&event, "phase", sev_slice_of(e->phase, strlen(e->phase)));
     if (e->request != NULL)
@@ -125,18 +129,4 @@ void app_server_event(struct app *app, const struct sev_server_event *e)
         sev_event_number(&event, "us", (int64_t)e->microseconds);
     }
     app->events.emit(app->events.self, &event);
-}
-
-static bool is_did(sev_slice name)
-{
-    return name.len > 4 && memcmp(name.ptr, "did:", 4) == 0;
-}
-
-/* A common name is often whatever was asked for: nobody becomes a DID by one. */
-sev_slice app_identity(const struct sev_server_peer *peer)
-{
-    for (uint32_t i = 0; i < peer->uri_count; i++)
-        if (is_did(peer->uris[i]))
-            return peer->uris[i];
-    return is_did(peer->common_name) ? SEV_EMPTY : peer->common_name;
 }

@@ -6,24 +6,26 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "frame.h"
 #include "secureev/log.h"
-#include "server_app.h"
 
-static const struct app_role *const roles[] = {&role_director, &role_images, &role_time};
+static const struct app_role *const roles[] = {&role_director, &role_images, &role_time,
+                                               &role_health};
 #define ROLES (sizeof roles / sizeof roles[0])
 
 static struct {
     struct app app;
     struct sev_config config;
-    void *instances[ROLES]; /* NULL: not asked for */
 } process;
+_Static_assert(ROLES <= APP_ROLES_MAX, "room for each");
 
-static void tell(sev_event_id id, const struct app_role *role, const void *instance)
+static void tell(sev_event_id id, const struct app_instance *i)
 {
     struct sev_event event = {.id = id};
-    if (role != NULL) {
-        sev_event_text(&event, "role", sev_slice_of(role->section, strlen(role->section)));
-        sev_event_number(&event, "port", role->port(instance));
+    if (i != NULL) {
+        const char *role = i->role->section;
+        sev_event_text(&event, "role", sev_slice_of(role, strlen(role)));
+        sev_event_number(&event, "port", app_port(i));
     }
     process.app.events.emit(process.app.events.self, &event);
 }
@@ -36,37 +38,41 @@ static int fail(void)
 
 static void stop_all(void)
 {
-    for (size_t i = ROLES; i-- != 0;) {
-        if (process.instances[i] != NULL)
-            roles[i]->stop(&process.app, process.instances[i]);
-        process.instances[i] = NULL;
+    struct app *app = &process.app;
+    for (unsigned n = app->instance_count; n-- != 0;) {
+        if (app->instances[n] != NULL)
+            app_stop(app->instances[n]);
+        app->instances[n] = NULL;
     }
 }
 
 static sev_err start_all(const char *path)
 {
-    size_t started = 0;
-    for (size_t i = 0; i < ROLES; i++) {
+    struct app *app = &process.app;
+    unsigned serving = 0;
+    app->instance_count = ROLES;
+    for (unsigned n = 0; n < ROLES; n++) {
         const struct sev_config_block *b =
-            sev_config_next(&process.config, roles[i]->section, NULL);
-        sev_err e = b == NULL ? SEV_OK : roles[i]->start(&process.app, b, &process.instances[i]);
+            sev_config_next(&process.config, roles[n]->section, NULL);
+        sev_err e = b == NULL ? SEV_OK : app_start(app, roles[n], b, &app->instances[n]);
         if (e != SEV_OK)
             return e;
-        started += b != NULL;
+        serving += b != NULL && !roles[n]->plain;
     }
-    if (started == 0)
-        return app_fail(&process.app, SEV_E_CONFIG, "names no role: [director], [images] or [time]",
+    if (serving == 0)
+        return app_fail(app, SEV_E_CONFIG, "names no role, such as [director], [images] or [time]",
                         path);
     return SEV_OK;
 }
 
 static void reload_all(void)
 {
-    for (size_t i = 0; i < ROLES; i++)
-        if (process.instances[i] != NULL &&
-            roles[i]->reload(&process.app, process.instances[i]) != SEV_OK)
-            fprintf(stderr, "secureevd: %s goes on as it was: %s\n", roles[i]->section,
+    for (unsigned n = 0; n < ROLES; n++) {
+        struct app_instance *i = process.app.instances[n];
+        if (i != NULL && app_reload(i) != SEV_OK)
+            fprintf(stderr, "secureevd: %s goes on as it was: %s\n", i->role->section,
                     process.app.note.text);
+    }
 }
 
 static int serve(const char *path)
@@ -83,14 +89,14 @@ static int serve(const char *path)
         stop_all();
         return code;
     }
-    for (size_t i = 0; i < ROLES; i++)
-        if (process.instances[i] != NULL)
-            tell(SEV_EVENT_STARTED, roles[i], process.instances[i]);
+    for (unsigned n = 0; n < ROLES; n++)
+        if (process.app.instances[n] != NULL)
+            tell(SEV_EVENT_STARTED, process.app.instances[n]);
     int got = 0;
     while (sigwait(&set, &got) == 0 && got == SIGHUP)
         reload_all();
     stop_all();
-    tell(SEV_EVENT_STOPPED, NULL, NULL);
+    tell(SEV_EVENT_STOPPED, NULL);
     return 0;
 }
 
@@ -118,8 +124,10 @@ int main(int argc, char **argv)
         fputs(help, stderr);
         return 2;
     }
-    process.app =
-        (struct app){.fs = &fs, .events = sev_log_to(STDERR_FILENO, false), .drain_ms = 10000};
+    process.app = (struct app){.fs = &fs,
+                               .events = sev_log_to(STDERR_FILENO, false),
+                               .drain_ms = 10000,
+                               .started = (sev_time)time(NULL)};
     if (sev_config_load_ours(&fs, path, &process.config, &process.app.note) != SEV_OK)
         return fail();
     const struct sev_config_block *b = sev_config_next(&process.config, "server", NULL);

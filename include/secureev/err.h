@@ -112,6 +112,7 @@ typedef enum sev_attack {
     X(HTTP_SYNTAX, "http_syntax", INPUT, NONE, "not HTTP/1.1 as we accept it")                     \
     X(HTTP_VERSION, "http_version", INPUT, NONE, "not version 1.1 of HTTP")                        \
     X(HTTP_METHOD, "http_method", INPUT, NONE, "a method that we do not know")                     \
+    X(HTTP_NOT_ALLOWED, "http_not_allowed", INPUT, NONE, "there is something, but not for this method") \
     X(HTTP_TARGET, "http_target", INPUT, NONE, "the target is not a clean path")                   \
     X(HTTP_HOST, "http_host", INPUT, NONE, "not exactly one usable Host")                          \
     X(HTTP_FRAMING, "http_framing", INPUT, NONE, "where the body ends is not told in one plain way") \

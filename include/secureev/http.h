@@ -23,6 +23,7 @@
     X(NOT_FOUND, 404)                                                                              \
     X(ABSENT, 404)                                                                                 \
     X(TOO_SLOW, 408)                                                                               \
+    X(HTTP_NOT_ALLOWED, 405)                                                                       \
     X(EXISTS, 409)                                                                                 \
     X(CONFLICT, 409)                                                                               \
     X(HTTP_LENGTH, 411)                                                                            \

@@ -20,6 +20,9 @@ struct sev_server_peer {
     sev_slice common_name; /**< of the subject; empty unless there is exactly one, printable */
     uint32_t uri_count;    /**< of the subject's alternative names */
     sev_slice uris[SEV_SERVER_URIS_MAX];
+    /** Whom it names: the first did: among the URIs, else the common name, which is often whatever
+     *  was asked for and so may be no DID; else empty: nobody. */
+    sev_slice identity;
     sev_time not_after;
     char address[SEV_SERVER_ADDRESS_BYTES]; /**< "127.0.0.1", "::1" */
 };
@@ -171,7 +174,7 @@ struct sev_server_limits {
     /* Of the whole server. */
     struct sev_limiter_rate connections; /**< of one network (IPv4 /24, IPv6 /56); none behind a
                                               balancer, from where all seem to come */
-    struct sev_limiter_rate requests;    /**< of one authenticated peer, by common name */
+    struct sev_limiter_rate requests;    /**< of one authenticated peer, by identity */
     uint32_t lag_ms; /**< a longer wait in a worker's queue halves shares; 0: never */
     uint32_t sessions_max, session_seconds;
 };

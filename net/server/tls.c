@@ -178,6 +178,19 @@ static void keep_names(struct peer *p, X509 *x)
     GENERAL_NAMES_free(names);
 }
 
+static bool is_did(sev_slice name)
+{
+    return name.len > 4 && memcmp(name.ptr, "did:", 4) == 0;
+}
+
+static sev_slice identity_of(const struct sev_server_peer *peer)
+{
+    for (uint32_t i = 0; i < peer->uri_count; i++)
+        if (is_did(peer->uris[i]))
+            return peer->uris[i];
+    return is_did(peer->common_name) ? SEV_EMPTY : peer->common_name;
+}
+
 static sev_time time_of(const ASN1_TIME *t)
 {
     struct tm tm;
@@ -201,7 +214,7 @@ sev_err server_peer_new(const struct sev_server *s, SSL *ssl, const char *addres
         return SEV_E_MEMORY;
     p->references = 1;
     memcpy(p->is.address, address, strnlen(address, sizeof p->is.address - 1));
-    sev_slice identity = sev_slice_of(p->is.address, strlen(p->is.address));
+    sev_slice share = sev_slice_of(p->is.address, strlen(p->is.address)); /* who is limited */
     if (x != NULL) {
         p->is.authenticated = true;
         p->is.resumed = SSL_session_reused(ssl) == 1;
@@ -211,10 +224,11 @@ sev_err server_peer_new(const struct sev_server *s, SSL *ssl, const char *addres
             free(p);
             return SEV_E_MEMORY;
         }
-        identity = p->is.common_name.len > 0 ? p->is.common_name
-                                             : sev_slice_of(p->is.certificate_sha256, 32);
+        p->is.identity = identity_of(&p->is);
+        share =
+            p->is.identity.len > 0 ? p->is.identity : sev_slice_of(p->is.certificate_sha256, 32);
     }
-    p->key = sev_limiter_key(s->secret, identity.ptr, identity.len);
+    p->key = sev_limiter_key(s->secret, share.ptr, share.len);
     *out = p;
     return SEV_OK;
 }

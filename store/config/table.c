@@ -98,11 +98,19 @@ static const struct sev_config_key time_service[] = {
     END,
 };
 
+static const struct sev_config_key health[] = {
+    {"listen", SEV_CONFIG_ADDRESS, NULL, 0, 0, NULL,
+     "where to tell /metrics, /healthz and /readyz: without TLS, so on the loopback"},
+    {"workers", SEV_CONFIG_NUMBER, "1", 1, 64, NULL, "threads that wait for connections"},
+    END,
+};
+
 const struct sev_config_section sev_config_table[] = {
     {"server", false, "secureevd, whatever its roles", server},
     {"director", false, "role of secureevd: says which vehicle is to have what", director},
     {"images", false, "role of secureevd: serves images and their metadata", images},
     {"time", false, "role of secureevd: attests what time it is", time_service},
+    {"health", false, "secureevd: how it is, for its keepers", health},
     {"signer", false, "secureev-signer, the process that holds the online keys", signer},
     {"key", true, "a key of the signer and what it may sign", key},
     {NULL, false, NULL, NULL},

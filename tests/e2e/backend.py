@@ -221,7 +221,7 @@ class World:
             "[server]\nlog = json\naccess_log = yes\n[director]\nlisten = 127.0.0.1:0\n"
             f"{tls}database = {self.dir}/director.db\nmetadata = {self.dir}/roots\n"
             f"signer = {self.dir}/signer.sock\nthreads = 4\npoll_interval = 10m\n"
-            "aktualizr_key = director-old\n").encode())
+            "aktualizr_key = director-old\n[health]\nlisten = 127.0.0.1:0\n").encode())
         self.images_config = self.write("images.conf", (
             f"[server]\nlog = json\n[images]\nlisten = 127.0.0.1:0\n{tls}"
             f"folder = {self.dir}/images/public\n").encode())
@@ -230,7 +230,7 @@ class World:
             f"signer = {self.dir}/signer.sock\n").encode())
         self.signer, _ = self.start("secureev-signer", self.signer_config)
         self.director, ports = self.start("secureevd", self.director_config)
-        self.director_port = ports["director"]
+        self.director_port, self.health_port = ports["director"], ports["health"]
         self.images, ports = self.start("secureevd", self.images_config)
         self.images_port = ports["images"]
         self.time, ports = self.start("secureevd", self.time_config)
