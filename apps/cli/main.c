@@ -7,6 +7,7 @@
     X(repo)                                                                                        \
     X(tuf)                                                                                         \
     X(uptane)                                                                                      \
+    X(time)                                                                                        \
     X(inventory)                                                                                   \
     X(config)                                                                                      \
     X(completion)                                                                                  \

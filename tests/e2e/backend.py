@@ -58,8 +58,8 @@ class Authority:
             file.write(data)
         return path
 
-    def issue(self, subject, key, ca=False, names=()):
-        start = datetime.datetime.utcnow() - datetime.timedelta(hours=1)
+    def issue(self, subject, key, ca=False, names=(), days_ago=0):
+        start = datetime.datetime.utcnow() - datetime.timedelta(hours=1, days=days_ago)
         builder = (x509.CertificateBuilder().subject_name(subject).issuer_name(self.name)
                    .public_key(key).serial_number(x509.random_serial_number())
                    .not_valid_before(start)
@@ -70,10 +70,10 @@ class Authority:
                                             critical=False)
         return builder.sign(self.key, hashes.SHA256())
 
-    def give(self, name, common_name, names=()):
+    def give(self, name, common_name, names=(), days_ago=0):
         key = ec.generate_private_key(ec.SECP256R1())
         subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, common_name)])
-        certificate = self.issue(subject, key.public_key(), names=names)
+        certificate = self.issue(subject, key.public_key(), names=names, days_ago=days_ago)
         return (self.write(name + ".pem",
                            certificate.public_bytes(serialization.Encoding.PEM)),
                 self.write(name + ".key", pem_of(key)))
@@ -167,7 +167,7 @@ class World:
         self.secureev("repo", "init", "--repo", "director", "--kind", "director", "--vehicle",
                       VEHICLE, "--with-aktualizr",
                       *self.roles(root="dirk", targets="online", snapshot="online",
-                                  timestamp="online"))
+                                  timestamp="online"), "--role", "time=1:online.json")
         self.publish_root(1)
 
     def publish_root(self, version):
