@@ -171,7 +171,7 @@ static double open_bed(const char *name, int vehicles, struct bed *bed)
     double each;
     snprintf(path, sizeof path, "%s/%s", folder, name);
     bed->vehicles = vehicles;
-    bench_check(sev_store_sqlite_open(path, &bed->store) == SEV_OK, "open");
+    bench_check(sev_store_open(path, &bed->store) == SEV_OK, "open");
     return run(bed, CALLERS, 0, &each);
 }
 
@@ -260,8 +260,8 @@ int main(void)
     struct rusage usage;
     (void)getrusage(RUSAGE_SELF, &usage);
     bench_value("largest resident memory, both stores", (double)usage.ru_maxrss / 1024, "MiB");
-    sev_store_sqlite_close(&few.store);
-    sev_store_sqlite_close(&many.store);
+    sev_store_close(&few.store);
+    sev_store_close(&many.store);
     bench_at_least("1 caller : SQLite alone", median(one_to_bare), 0.6, "x");
     bench_at_least("64 callers : SQLite alone", median(to_bare), 6, "x");
     bench_at_most("100,000 vehicles : 1,000 vehicles, CPU time", each / each_of_few, 2, "x");

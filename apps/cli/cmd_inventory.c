@@ -25,7 +25,7 @@ static sev_slice text(const char *s)
 static void close_desk(struct desk *d)
 {
     if (d->store.self != NULL)
-        sev_store_sqlite_close(&d->store);
+        sev_store_close(&d->store);
     free(d->memory);
 }
 
@@ -43,7 +43,7 @@ static bool open_desk(struct cli *c, struct desk *d, bool make, int *code)
     d->arena = sev_arena_of(d->memory, SEV_DIRECTOR_ARENA_BYTES);
     sev_err e = make ? SEV_OK : sev_file_stat(cli_fs(c), path, &status);
     if (e == SEV_OK)
-        e = sev_store_sqlite_open(path, &d->store);
+        e = sev_store_open(path, &d->store);
     *code = e == SEV_OK ? 0 : cli_fail(c, e, NULL, "database %s", path);
     return e == SEV_OK;
 }

@@ -209,7 +209,7 @@ static sev_err open_role(struct app_instance *i)
                            sev_config_text(i->block, "aktualizr_key")[0] != '\0', &r->roots);
     if (e != SEV_OK)
         return e;
-    e = sev_store_sqlite_open(database, &r->store);
+    e = sev_store_open(database, &r->store);
     r->store_open = e == SEV_OK;
     return e == SEV_OK ? e : app_fail(i->app, e, sev_err_sentence(e), database);
 }
@@ -223,7 +223,7 @@ static void close_role(struct app_instance *i)
 {
     struct director *r = i->own;
     if (r->store_open)
-        sev_store_sqlite_close(&r->store);
+        sev_store_close(&r->store);
     roots_close(r->roots);
     free(r);
 }

@@ -1,5 +1,5 @@
-/* store - what a server remembers: a narrow interface of the domain's own operations. Providers:
- * store/sqlite; later store/postgres and, for the simulator, store/ram. One suite tests them all.
+/* store - what a server remembers: a narrow interface of the domain's own operations, written once
+ * (store/sql) over drivers (store/sqlite; later store/postgres). One suite tests them all.
  * DESIGN 9. SPDX-License-Identifier: MIT */
 #ifndef SECUREEV_STORE_H
 #define SECUREEV_STORE_H
@@ -178,15 +178,17 @@ struct sev_store {
     /** Newest first. */
     sev_err (*decisions)(void *self, sev_slice vehicle, uint32_t count_max, struct sev_arena *arena,
                          sev_decision_visit *visit, void *context);
+    /* Further tables of operations, one per header: `const struct sev_x_ops *x`, whose functions
+     * are called with `self`. store/sql/sql.h says how one is added. */
 };
 
-/** SQLite in WAL mode with one writer and group commit. Close it with sev_store_sqlite_close.
- *  @param path  of the database file; made where absent, for its owner alone
+/** SQLite in WAL mode with one writer and group commit.
+ *  @param text  the path of the database file; made where absent, for its owner alone
  *  @retval SEV_E_CONFIG  made by a newer version of this program, or not ours; it is untouched
  *  @retval SEV_E_UNSAFE_FILE  a link, or no regular file
  *  @retval SEV_E_STORE, SEV_E_IO, SEV_E_BUSY, SEV_E_MEMORY, SEV_E_BAD_NAME */
-SEV_MUST_USE sev_err sev_store_sqlite_open(const char *path, struct sev_store *out);
+SEV_MUST_USE sev_err sev_store_open(const char *text, struct sev_store *out);
 /** Nobody uses it any more. Closing one that is closed is fine. */
-void sev_store_sqlite_close(struct sev_store *store);
+void sev_store_close(struct sev_store *store);
 
 #endif

@@ -92,7 +92,7 @@ static void be_killed(int pipe)
 {
     struct sev_store s;
     struct worker workers[WORKERS];
-    CHILD_CHECK(sev_store_sqlite_open(path, &s) == SEV_OK);
+    CHILD_CHECK(sev_store_open(path, &s) == SEV_OK);
     for (int i = 0; i < WORKERS; i++) {
         workers[i] = (struct worker){.store = &s, .index = i, .pipe = pipe};
         CHILD_CHECK(pthread_create(&workers[i].thread, NULL, work, &workers[i]) == 0);
@@ -106,7 +106,7 @@ static void be_killed(int pipe)
 static void check_survivors(struct told *told)
 {
     struct sev_store s;
-    CHECK_OK(sev_store_sqlite_open(path, &s));
+    CHECK_OK(sev_store_open(path, &s));
     for (int i = 0; i < WORKERS; i++) {
         char id[16];
         struct sev_ecu ecus[SEV_STORE_ECUS_MAX];
@@ -129,7 +129,7 @@ static void check_survivors(struct told *told)
         CHECK_EQ(ecus[1].report_counter, status);
         told[i] = (struct told){i, status, files};
     }
-    sev_store_sqlite_close(&s);
+    sev_store_close(&s);
 }
 
 TEST(store__killed_under_load_thirty_times__all_that_was_told_is_there_and_nothing_half)
@@ -138,13 +138,13 @@ TEST(store__killed_under_load_thirty_times__all_that_was_told_is_there_and_nothi
     struct sev_store s;
     uint32_t random = 2463534242u, acknowledged = 0;
     new_path();
-    CHECK_OK(sev_store_sqlite_open(path, &s));
+    CHECK_OK(sev_store_open(path, &s));
     for (int i = 0; i < WORKERS; i++) {
         char id[16];
         snprintf(id, sizeof id, "v%d", i);
         store_register(&s, id);
     }
-    sev_store_sqlite_close(&s);
+    sev_store_close(&s);
     for (int kills = 0; kills < KILLS; kills++) {
         int ends[2], status;
         CHECK_EQ(pipe(ends), 0);
@@ -182,7 +182,7 @@ static void fill_the_disk(void)
     char log[420];
     sev_err e = SEV_OK;
     CHILD_CHECK(signal(SIGXFSZ, SIG_IGN) != SIG_ERR);
-    CHILD_CHECK(sev_store_sqlite_open(path, &s) == SEV_OK);
+    CHILD_CHECK(sev_store_open(path, &s) == SEV_OK);
     snprintf(log, sizeof log, "%s-wal", path);
     a.version = 1;
     CHILD_CHECK(s.assign(s.self, &a, NULL) == SEV_OK);
@@ -202,11 +202,11 @@ static void fill_the_disk(void)
     limit.rlim_cur = limit.rlim_max;
     CHILD_CHECK(setrlimit(RLIMIT_FSIZE, &limit) == 0);
     CHILD_CHECK(s.assign(s.self, &a, NULL) == SEV_OK); /* without a hand */
-    sev_store_sqlite_close(&s);
-    CHILD_CHECK(sev_store_sqlite_open(path, &s) == SEV_OK);
+    sev_store_close(&s);
+    CHILD_CHECK(sev_store_open(path, &s) == SEV_OK);
     CHILD_CHECK(s.assignment_get(s.self, SEV_LIT("v"), store_arena(), &got) == SEV_OK);
     CHILD_CHECK(got.version == a.version && sev_slice_eq(got.targets, a.targets));
-    sev_store_sqlite_close(&s);
+    sev_store_close(&s);
     _exit(0);
 }
 
@@ -214,9 +214,9 @@ TEST(store__disk_full__io_reads_go_on_and_it_recovers_by_itself)
 {
     struct sev_store s;
     new_path();
-    CHECK_OK(sev_store_sqlite_open(path, &s));
+    CHECK_OK(sev_store_open(path, &s));
     store_register(&s, "v");
-    sev_store_sqlite_close(&s);
+    sev_store_close(&s);
     pid_t child = fork();
     if (child == 0)
         fill_the_disk();
@@ -228,8 +228,8 @@ static void open_where_nothing_may_be_written(const char *absent)
     struct sev_store s = {.self = path};
     if (geteuid() == 0) /* modes do not concern root */
         CHILD_CHECK(setresuid(65534, 65534, 65534) == 0);
-    CHILD_CHECK(sev_store_sqlite_open(absent, &s) == SEV_E_IO);
-    CHILD_CHECK(sev_store_sqlite_open(path, &s) == SEV_E_IO);
+    CHILD_CHECK(sev_store_open(absent, &s) == SEV_E_IO);
+    CHILD_CHECK(sev_store_open(path, &s) == SEV_E_IO);
     CHILD_CHECK(s.self == path);
     _exit(0);
 }
@@ -242,17 +242,17 @@ TEST(store__read_only_folder__io)
     snprintf(path, sizeof path, "%s/a.db", folder);
     snprintf(absent, sizeof absent, "%s/b.db", folder);
     CHECK_EQ(mkdir(folder, 0700), 0);
-    CHECK_OK(sev_store_sqlite_open(path, &s));
+    CHECK_OK(sev_store_open(path, &s));
     store_register(&s, "v");
-    sev_store_sqlite_close(&s);
+    sev_store_close(&s);
     CHECK_EQ(chmod(path, 0444) | chmod(folder, 0555) | chmod(sev_test_dir(), 0755), 0);
     pid_t child = fork();
     if (child == 0)
         open_where_nothing_may_be_written(absent);
     check_child(child);
     CHECK_EQ(chmod(folder, 0700) | chmod(path, 0600), 0);
-    CHECK_OK(sev_store_sqlite_open(path, &s));
-    sev_store_sqlite_close(&s);
+    CHECK_OK(sev_store_open(path, &s));
+    sev_store_close(&s);
 }
 
 TEST(store__paths_that_will_not_do__are_refused_by_name)
@@ -260,16 +260,16 @@ TEST(store__paths_that_will_not_do__are_refused_by_name)
     struct sev_store s;
     char link[420], name[5000];
     new_path();
-    CHECK_ERR(sev_store_sqlite_open(sev_test_dir(), &s), SEV_E_UNSAFE_FILE);
+    CHECK_ERR(sev_store_open(sev_test_dir(), &s), SEV_E_UNSAFE_FILE);
     snprintf(link, sizeof link, "%s-link", path);
     CHECK_EQ(symlink(path, link), 0);
-    CHECK_ERR(sev_store_sqlite_open(link, &s), SEV_E_UNSAFE_FILE);
+    CHECK_ERR(sev_store_open(link, &s), SEV_E_UNSAFE_FILE);
     snprintf(name, sizeof name, "%s/no/such/folder.db", sev_test_dir());
-    CHECK_ERR(sev_store_sqlite_open(name, &s), SEV_E_IO);
-    CHECK_ERR(sev_store_sqlite_open("", &s), SEV_E_IO);
+    CHECK_ERR(sev_store_open(name, &s), SEV_E_IO);
+    CHECK_ERR(sev_store_open("", &s), SEV_E_IO);
     memset(name, 'x', sizeof name - 1);
     name[sizeof name - 1] = '\0';
-    CHECK_ERR(sev_store_sqlite_open(name, &s), SEV_E_BAD_NAME);
+    CHECK_ERR(sev_store_open(name, &s), SEV_E_BAD_NAME);
 }
 
 TEST(store__names_that_sqlite_would_interpret__are_files)
@@ -281,9 +281,9 @@ TEST(store__names_that_sqlite_would_interpret__are_files)
     CHECK(getcwd(before, sizeof before) != NULL);
     CHECK_EQ(chdir(sev_test_dir()), 0);
     for (int i = 0; i < 2; i++) {
-        CHECK_OK(sev_store_sqlite_open(names[i], &s));
+        CHECK_OK(sev_store_open(names[i], &s));
         store_register(&s, "v");
-        sev_store_sqlite_close(&s);
+        sev_store_close(&s);
         CHECK_EQ(stat(names[i], &st), 0);
         CHECK(st.st_size > 4096);
     }
@@ -298,13 +298,13 @@ TEST(store__process_that_changed_its_folder__reads_the_same_file)
     char before[300];
     CHECK(getcwd(before, sizeof before) != NULL);
     CHECK_EQ(chdir(sev_test_dir()), 0);
-    CHECK_OK(sev_store_sqlite_open("relative.db", &s));
+    CHECK_OK(sev_store_open("relative.db", &s));
     CHECK_EQ(stat("relative.db", &st), 0);
     CHECK_EQ(chdir("/"), 0);
     store_register(&s, "v");
     CHECK_TEXT(store_get(&s, "v").primary, "primary");
     CHECK_EQ(chdir(before), 0);
-    sev_store_sqlite_close(&s);
+    sev_store_close(&s);
 }
 
 TEST(store__new_database__is_its_owners_alone)
@@ -314,7 +314,7 @@ TEST(store__new_database__is_its_owners_alone)
     static const char *const ends[] = {"", "-wal", "-shm"};
     mode_t before = umask(0);
     new_path();
-    CHECK_OK(sev_store_sqlite_open(path, &s));
+    CHECK_OK(sev_store_open(path, &s));
     store_register(&s, "v");
     for (int i = 0; i < 3; i++) {
         char name[420];
@@ -323,7 +323,7 @@ TEST(store__new_database__is_its_owners_alone)
         CHECK_EQ(st.st_mode & 0777, 0600);
     }
     (void)umask(before);
-    sev_store_sqlite_close(&s);
+    sev_store_close(&s);
 }
 
 /* ------------------------------------------------------ somebody else writes */
@@ -335,15 +335,15 @@ TEST(store__opened_twice__each_sees_what_the_other_did)
     struct sev_ecu_news report;
     struct sev_status_news news = store_status("v", "primary", 1, &report);
     new_path();
-    CHECK_OK(sev_store_sqlite_open(path, &a));
-    CHECK_OK(sev_store_sqlite_open(path, &b));
+    CHECK_OK(sev_store_open(path, &a));
+    CHECK_OK(sev_store_open(path, &b));
     store_register(&a, "v");
     CHECK_OK(b.status_accept(b.self, &news));
     CHECK_ERR(a.status_accept(a.self, &news), SEV_E_CONFLICT);
     CHECK_EQ(store_get(&a, "v").status_counter, 1);
-    sev_store_sqlite_close(&a);
+    sev_store_close(&a);
     CHECK_EQ(store_get(&b, "v").status_counter, 1);
-    sev_store_sqlite_close(&b);
+    sev_store_close(&b);
 }
 
 #define CROWD 1100 /* more than may wait */
@@ -394,7 +394,7 @@ TEST(store__more_callers_than_may_wait__busy_at_once_and_the_others_are_served)
     pthread_attr_t small;
     int there = 0;
     new_path();
-    CHECK_OK(sev_store_sqlite_open(path, &s));
+    CHECK_OK(sev_store_open(path, &s));
     c.store = &s;
     CHECK_EQ(sqlite3_open(path, &other), SQLITE_OK);
     CHECK_EQ(sqlite3_exec(other, "BEGIN IMMEDIATE", NULL, NULL, NULL), SQLITE_OK);
@@ -413,7 +413,7 @@ TEST(store__more_callers_than_may_wait__busy_at_once_and_the_others_are_served)
     CHECK(c.done >= 1024 && c.done + c.busy == CROWD);
     CHECK_OK(s.vehicle_list(s.self, SEV_EMPTY, CROWD, store_arena(), count_vehicle, &there));
     CHECK_EQ(there, c.done);
-    sev_store_sqlite_close(&s);
+    sev_store_close(&s);
 }
 
 TEST(store__another_process_writes_too_long__busy_and_nothing_done)
@@ -422,12 +422,12 @@ TEST(store__another_process_writes_too_long__busy_and_nothing_done)
     struct sev_vehicle v = store_vehicle("v"), got;
     sqlite3 *other = NULL;
     new_path();
-    CHECK_OK(sev_store_sqlite_open(path, &s));
+    CHECK_OK(sev_store_open(path, &s));
     CHECK_EQ(sqlite3_open(path, &other), SQLITE_OK);
     CHECK_EQ(sqlite3_exec(other, "BEGIN IMMEDIATE", NULL, NULL, NULL), SQLITE_OK);
     CHECK_ERR(s.vehicle_add(s.self, &v, NULL), SEV_E_BUSY);
     CHECK_ERR(s.vehicle_get(s.self, v.id, store_arena(), &got), SEV_E_NOT_FOUND);
     CHECK_EQ(sqlite3_close(other), SQLITE_OK);
     CHECK_OK(s.vehicle_add(s.self, &v, NULL));
-    sev_store_sqlite_close(&s);
+    sev_store_close(&s);
 }

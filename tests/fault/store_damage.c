@@ -28,7 +28,7 @@ static void check_refused_untouched(sev_err wanted)
     struct sev_store s = {.self = path};
     size_t before_len, after_len;
     uint8_t *before = sev_test_read(path, &before_len);
-    CHECK_ERR(sev_store_sqlite_open(path, &s), wanted);
+    CHECK_ERR(sev_store_open(path, &s), wanted);
     CHECK(s.self == path);
     uint8_t *after = sev_test_read(path, &after_len);
     CHECK(before_len == after_len && memcmp(before, after, before_len) == 0);
@@ -59,27 +59,27 @@ TEST(store__newer_schema__config_and_untouched)
 {
     struct sev_store s;
     new_path();
-    CHECK_OK(sev_store_sqlite_open(path, &s));
+    CHECK_OK(sev_store_open(path, &s));
     store_register(&s, "v");
-    sev_store_sqlite_close(&s);
+    sev_store_close(&s);
     sql("PRAGMA user_version = 1000");
     check_refused_untouched(SEV_E_CONFIG);
     sql("PRAGMA user_version = -1");
     check_refused_untouched(SEV_E_CONFIG);
     sql("PRAGMA user_version = 1");
-    CHECK_OK(sev_store_sqlite_open(path, &s));
+    CHECK_OK(sev_store_open(path, &s));
     CHECK_TEXT(store_get(&s, "v").primary, "primary");
-    sev_store_sqlite_close(&s);
+    sev_store_close(&s);
 }
 
 TEST(store__table_that_is_not_there__found_when_opened)
 {
     struct sev_store s;
     new_path();
-    CHECK_OK(sev_store_sqlite_open(path, &s));
-    sev_store_sqlite_close(&s);
+    CHECK_OK(sev_store_open(path, &s));
+    sev_store_close(&s);
     sql("DROP TABLE assignment");
-    CHECK_ERR(sev_store_sqlite_open(path, &s), SEV_E_STORE);
+    CHECK_ERR(sev_store_open(path, &s), SEV_E_STORE);
 }
 
 /* Killed after the file was made, or after it became a database: the next one goes on. */
@@ -88,14 +88,14 @@ TEST(store__file_that_was_only_begun__is_ours)
     struct sev_store s;
     new_path();
     sev_test_write(path, SEV_LIT(""));
-    CHECK_OK(sev_store_sqlite_open(path, &s));
+    CHECK_OK(sev_store_open(path, &s));
     store_register(&s, "v");
-    sev_store_sqlite_close(&s);
+    sev_store_close(&s);
     new_path();
     sql("PRAGMA journal_mode = WAL");
-    CHECK_OK(sev_store_sqlite_open(path, &s));
+    CHECK_OK(sev_store_open(path, &s));
     store_register(&s, "v");
-    sev_store_sqlite_close(&s);
+    sev_store_close(&s);
 }
 
 /* -------------------------------------------------------------------- damage */
@@ -123,7 +123,7 @@ static int use_damaged(void)
 {
     static struct sev_ecu ecus[SEV_STORE_ECUS_MAX];
     struct sev_store s;
-    sev_err e = sev_store_sqlite_open(path, &s);
+    sev_err e = sev_store_open(path, &s);
     if (e != SEV_OK) {
         CHECK(e == SEV_E_STORE || e == SEV_E_CONFIG || e == SEV_E_IO);
         return 1;
@@ -151,7 +151,7 @@ static int use_damaged(void)
         (a = store_assignment("v1", 2), s.assign(s.self, &a, &d)),
         (f = store_issued(2), s.files_put(s.self, id, expected, &f, 2, &d)),
     };
-    sev_store_sqlite_close(&s);
+    sev_store_close(&s);
     int told = 0;
     for (size_t i = 0; i < sizeof results / sizeof results[0]; i++) {
         if (!named(results[i]))
@@ -167,7 +167,7 @@ TEST(store__damaged_pages__named_and_nothing_crashes)
     size_t len;
     int told = 0, rounds = 0;
     new_path();
-    CHECK_OK(sev_store_sqlite_open(path, &s));
+    CHECK_OK(sev_store_open(path, &s));
     for (int i = 0; i < 12; i++) {
         char id[16];
         struct sev_ecu_news report;
@@ -181,7 +181,7 @@ TEST(store__damaged_pages__named_and_nothing_crashes)
         CHECK_OK(s.files_put(s.self, a.vehicle, (int64_t[]){0, 0, 0}, &f, 1, &d));
         CHECK_OK(s.status_accept(s.self, &news));
     }
-    sev_store_sqlite_close(&s);
+    sev_store_close(&s);
     uint8_t *good = sev_test_read(path, &len), *bad = malloc(len);
     CHECK(bad != NULL && len % 4096 == 0);
     uint32_t random = 88172645u;

@@ -202,7 +202,7 @@ static void check_state(const char *path, bool status_told, bool files_told)
     static struct sev_ecu ecus[SEV_STORE_ECUS_MAX];
     struct sev_issued files;
     uint32_t count = 0;
-    CHECK_OK(sev_store_sqlite_open(path, &s));
+    CHECK_OK(sev_store_open(path, &s));
     struct sev_vehicle v = store_get(&s, "v");
     CHECK_OK(s.ecus_get(s.self, v.id, store_arena(), ecus, &count));
     CHECK_OK(s.files_get(s.self, SEV_LIT("v"), store_arena(), &files));
@@ -216,7 +216,7 @@ static void check_state(const char *path, bool status_told, bool files_told)
         CHECK_EQ(files.files[role].version, v.status_version);
     if (v.status_version == 1)
         CHECK_EQ(files.files[SEV_STORE_SNAPSHOT].bytes.len, 100000);
-    sev_store_sqlite_close(&s);
+    sev_store_close(&s);
 }
 
 /* @return whether call `at` was reached */
@@ -227,7 +227,7 @@ static bool run_with(int kind, unsigned at, bool for_ever, int system_error, sev
     snprintf(path, sizeof path, "%s", store_path());
     sev_test_write(path, database);
     arm(kind, at, for_ever, system_error);
-    struct results r = {sev_store_sqlite_open(path, &s), SEV_E_BUG, SEV_E_BUG, SEV_E_BUG};
+    struct results r = {sev_store_open(path, &s), SEV_E_BUG, SEV_E_BUG, SEV_E_BUG};
     bool open = r.open == SEV_OK;
     if (open) {
         r.status = accept_status(&s);
@@ -247,7 +247,7 @@ static bool run_with(int kind, unsigned at, bool for_ever, int system_error, sev
         CHECK_OK(read_back(&s));
     }
     if (open)
-        sev_store_sqlite_close(&s);
+        sev_store_close(&s);
     armed = -1;
     bool once = open && !for_ever;
     check_state(path, once || r.status == SEV_OK, once || r.files == SEV_OK);
@@ -268,9 +268,9 @@ static void run_all(int kind, unsigned at_least)
     char path[400];
     size_t len;
     snprintf(path, sizeof path, "%s", store_path());
-    CHECK_OK(sev_store_sqlite_open(path, &s));
+    CHECK_OK(sev_store_open(path, &s));
     store_register(&s, "v");
-    sev_store_sqlite_close(&s);
+    sev_store_close(&s);
     uint8_t *database = sev_test_read(path, &len);
     for (int how = 0; how < 4; how++) {
         unsigned at = 1;

@@ -4,7 +4,7 @@
 #include "test.h"
 
 const struct store_provider store_providers[] = {
-    {"sqlite", sev_store_sqlite_open, sev_store_sqlite_close},
+    {"sqlite", sev_store_open, sev_store_close},
 };
 const uint32_t store_provider_count = sizeof store_providers / sizeof store_providers[0];
 

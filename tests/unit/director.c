@@ -95,11 +95,11 @@ static void begin_unregistered(void)
     for (int i = 0; i < KEYS && keys[i] == NULL; i++)
         CHECK_OK(sev_privkey_generate(SEV_KEY_P256, 0, &keys[i]));
     if (f.store.self != NULL)
-        sev_store_sqlite_close(&f.store);
+        sev_store_close(&f.store);
     memset(&f, 0, sizeof f);
     vehicle_arena = sev_arena_of(vehicle_memory, sizeof vehicle_memory);
     snprintf(path, sizeof path, "%s/director-%d.db", sev_test_dir(), count++);
-    CHECK_OK(sev_store_sqlite_open(path, &f.store));
+    CHECK_OK(sev_store_open(path, &f.store));
     f.online = (struct sev_signer_key){.name = "online",
                                        .key = keys[ONLINE],
                                        .repository = SEV_SIGNER_DIRECTOR,

@@ -2,12 +2,22 @@
  * SPDX-License-Identifier: MIT */
 #include "internal.h"
 
-/* The one integer that a query gives, 0 if it gives no row. Ends the query. */
-static sev_err only_number(struct sev_query *q, int64_t *out)
-{
-    *out = sev_query_row(q) ? sev_query_get_int(q) : 0;
-    return sev_query_end(q);
-}
+/* clang-format off */
+#define TABLE(X) \
+    X(VEHICLE_VERSION, "UPDATE vehicle SET status_version = $1 WHERE key = $2") \
+    X(ASSIGNMENT_VERSION, "SELECT version FROM assignment WHERE vehicle = $1") \
+    X(ASSIGN, "INSERT INTO assignment (vehicle, version, bundle_id, correlation_id, targets, " \
+        "groups) VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (vehicle) DO UPDATE SET " \
+        "version = excluded.version, bundle_id = excluded.bundle_id, " \
+        "correlation_id = excluded.correlation_id, targets = excluded.targets, " \
+        "groups = excluded.groups") \
+    X(FILE_VERSION, "SELECT version FROM file WHERE vehicle = $1 AND role = $2") \
+    X(FILE_PUT, "INSERT INTO file (vehicle, role, version, expires, bundle_version, bytes) " \
+        "VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (vehicle, role) DO UPDATE SET " \
+        "version = excluded.version, expires = excluded.expires, " \
+        "bundle_version = excluded.bundle_version, bytes = excluded.bytes")
+/* clang-format on */
+SEV_SQL_STATEMENTS(issue, TABLE);
 
 struct assign {
     const struct sev_assignment *assignment;
@@ -20,15 +30,15 @@ static sev_err run_assign(struct sev_db *db, const void *arguments)
     struct sev_found found;
     struct sev_query q;
     int64_t version = 0;
-    sev_err e = sev_sqlite_find(db, a->vehicle, SEV_EMPTY, &found);
+    sev_err e = sev_sql_find(db, a->vehicle, SEV_EMPTY, &found);
     if (e != SEV_OK)
         return e;
-    sev_query_begin(&q, db, SEV_SQL_ASSIGNMENT_VERSION);
+    sev_query_begin(&q, db, ASSIGNMENT_VERSION);
     sev_query_put_int(&q, found.key);
-    e = only_number(&q, &version);
+    e = sev_query_number(&q, &version);
     if (e != SEV_OK || a->version != version + 1)
         return e != SEV_OK ? e : SEV_E_CONFLICT;
-    sev_query_begin(&q, db, SEV_SQL_ASSIGN);
+    sev_query_begin(&q, db, ASSIGN);
     sev_query_put_int(&q, found.key);
     sev_query_put_int(&q, a->version);
     sev_query_put(&q, a->bundle_id);
@@ -38,11 +48,11 @@ static sev_err run_assign(struct sev_db *db, const void *arguments)
     e = sev_query_run(&q);
     if (e != SEV_OK)
         return e;
-    return sev_sqlite_explain(db, found.key, ((const struct assign *)arguments)->decision);
+    return sev_sql_explain(db, found.key, ((const struct assign *)arguments)->decision);
 }
 
-sev_err sev_sqlite_assign(void *self, const struct sev_assignment *assignment,
-                          const struct sev_decision *decision)
+sev_err sev_sql_assign(void *self, const struct sev_assignment *assignment,
+                       const struct sev_decision *decision)
 {
     sev_err e = sev_store_check_assignment(assignment);
     if (e == SEV_OK)
@@ -50,7 +60,7 @@ sev_err sev_sqlite_assign(void *self, const struct sev_assignment *assignment,
     if (e != SEV_OK)
         return e;
     struct assign a = {assignment, decision};
-    return sev_writer_do(&((struct sev_sqlite *)self)->writer, run_assign, &a);
+    return sev_sql_write(self, run_assign, &a);
 }
 
 struct files_put {
@@ -66,15 +76,15 @@ static sev_err put_file(struct sev_db *db, int64_t vehicle, int role,
 {
     struct sev_query q;
     int64_t version = 0;
-    sev_query_begin(&q, db, SEV_SQL_FILE_VERSION);
+    sev_query_begin(&q, db, FILE_VERSION);
     sev_query_put_int(&q, vehicle);
     sev_query_put_int(&q, role);
-    sev_err e = only_number(&q, &version);
+    sev_err e = sev_query_number(&q, &version);
     if (e != SEV_OK || version != expected)
         return e != SEV_OK ? e : SEV_E_CONFLICT;
     if (file->version == 0)
         return SEV_OK;
-    sev_query_begin(&q, db, SEV_SQL_FILE_PUT);
+    sev_query_begin(&q, db, FILE_PUT);
     sev_query_put_int(&q, vehicle);
     sev_query_put_int(&q, role);
     sev_query_put_int(&q, file->version);
@@ -89,7 +99,7 @@ static sev_err run_files_put(struct sev_db *db, const void *arguments)
     const struct files_put *a = arguments;
     struct sev_found found;
     struct sev_query q;
-    sev_err e = sev_sqlite_find(db, a->vehicle, SEV_EMPTY, &found);
+    sev_err e = sev_sql_find(db, a->vehicle, SEV_EMPTY, &found);
     if (e != SEV_OK)
         return e;
     if (a->status_version < found.status_version)
@@ -98,16 +108,16 @@ static sev_err run_files_put(struct sev_db *db, const void *arguments)
         e = put_file(db, found.key, role, &a->files->files[role], a->expected[role]);
     if (e != SEV_OK)
         return e;
-    sev_query_begin(&q, db, SEV_SQL_VEHICLE_VERSION);
+    sev_query_begin(&q, db, VEHICLE_VERSION);
     sev_query_put_int(&q, a->status_version);
     sev_query_put_int(&q, found.key);
     e = sev_query_run(&q);
-    return e != SEV_OK ? e : sev_sqlite_explain(db, found.key, a->decision);
+    return e != SEV_OK ? e : sev_sql_explain(db, found.key, a->decision);
 }
 
-sev_err sev_sqlite_files_put(void *self, sev_slice vehicle, const int64_t expected[SEV_STORE_ROLES],
-                             const struct sev_issued *files, int64_t status_version,
-                             const struct sev_decision *decision)
+sev_err sev_sql_files_put(void *self, sev_slice vehicle, const int64_t expected[SEV_STORE_ROLES],
+                          const struct sev_issued *files, int64_t status_version,
+                          const struct sev_decision *decision)
 {
     sev_err e = sev_store_check_id(vehicle);
     if (e == SEV_OK)
@@ -117,5 +127,5 @@ sev_err sev_sqlite_files_put(void *self, sev_slice vehicle, const int64_t expect
     if (e != SEV_OK)
         return e;
     struct files_put a = {vehicle, expected, files, status_version, decision};
-    return sev_writer_do(&((struct sev_sqlite *)self)->writer, run_files_put, &a);
+    return sev_sql_write(self, run_files_put, &a);
 }

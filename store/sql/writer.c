@@ -52,19 +52,24 @@ static struct sev_job *take(struct sev_writer *w, uint32_t expected, const struc
     return job;
 }
 
-/* The result of the job is its own; what is returned concerns the transaction, which SQLite gives
- * up as a whole when memory or the disk fails it. */
+static sev_err step(struct sev_db *db, enum sev_step which)
+{
+    return db->driver->step(db, which);
+}
+
+/* The result of the job is its own; what is returned concerns the transaction, which the
+ * database gives up as a whole when memory, disk or network fail it. */
 static sev_err run_one(struct sev_db *db, struct sev_job *job)
 {
-    sev_err e = sev_db_run(db, SEV_SQL_SAVEPOINT);
+    sev_err e = step(db, SEV_STEP_SAVEPOINT);
     if (e != SEV_OK)
         return e;
     job->result = job->run(db, job->arguments);
-    if (sqlite3_get_autocommit(db->handle))
+    if (!db->driver->in_transaction(db))
         return job->result != SEV_OK ? job->result : SEV_E_STORE;
     if (job->result != SEV_OK)
-        e = sev_db_run(db, SEV_SQL_UNDO);
-    return e != SEV_OK ? e : sev_db_run(db, SEV_SQL_RELEASE);
+        e = step(db, SEV_STEP_UNDO);
+    return e != SEV_OK ? e : step(db, SEV_STEP_RELEASE);
 }
 
 /* Everyone in the group learns what became of it. A job that was refused because of one before it
@@ -86,9 +91,9 @@ static void run_group(struct sev_writer *w)
 {
     struct sev_job *group = NULL, **end = &group, *job;
     struct timespec until = linger_end();
-    sev_err e = sev_db_run(&w->db, SEV_SQL_BEGIN);
-    /* Where nobody can write now, all who wait are told so, not 256 after each time-out. */
-    uint32_t count = 0, most = e == SEV_OK ? SEV_WRITER_GROUP_MAX : SEV_WRITER_QUEUE_MAX;
+    sev_err e = step(&w->db, SEV_STEP_BEGIN);
+    /* Where nobody can write now, all who wait are told so, not a group after each time-out. */
+    uint32_t count = 0, most = e == SEV_OK ? w->db.driver->group_max : SEV_WRITER_QUEUE_MAX;
     while (count < most) {
         uint32_t expected = e == SEV_OK && count < w->expected ? w->expected - count : 0;
         if ((job = take(w, expected, &until)) == NULL)
@@ -101,31 +106,13 @@ static void run_group(struct sev_writer *w)
             break; /* those behind it have a group of their own */
     }
     if (e == SEV_OK)
-        e = sev_db_run(&w->db, SEV_SQL_COMMIT);
-    if (!sqlite3_get_autocommit(w->db.handle)) {
-        sev_err ignored = sev_db_run(&w->db, SEV_SQL_ROLLBACK);
+        e = step(&w->db, SEV_STEP_COMMIT);
+    if (w->db.driver->in_transaction(&w->db)) {
+        sev_err ignored = step(&w->db, SEV_STEP_ROLLBACK);
         (void)ignored; /* `e` says more; if it really failed, so will the next BEGIN */
     }
     finish(group, e);
     w->expected = count;
-}
-
-static int count_pages(void *self, sqlite3 *handle, const char *name, int pages)
-{
-    (void)handle;
-    (void)name;
-    ((struct sev_writer *)self)->log_pages = pages;
-    return SQLITE_OK;
-}
-
-/* After the answers, so that nobody waits for it who need not. When it fails, everything is still
- * in the log; after the next commit it is tried again. */
-static void checkpoint(struct sev_writer *w)
-{
-    if (w->log_pages < SEV_WRITER_CHECKPOINT_PAGES)
-        return;
-    (void)sqlite3_wal_checkpoint_v2(w->db.handle, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
-    w->log_pages = 0;
 }
 
 static void *run(void *self)
@@ -139,7 +126,7 @@ static void *run(void *self)
         (void)pthread_mutex_unlock(&w->lock);
         if (work) {
             run_group(w);
-            checkpoint(w);
+            w->db.driver->tidy(&w->db);
         }
     }
     return NULL;
@@ -179,7 +166,6 @@ sev_err sev_writer_start(struct sev_db *db, struct sev_writer *out)
         return SEV_E_MEMORY;
     }
     out->db = *db;
-    (void)sqlite3_wal_hook(out->db.handle, count_pages, out);
     if (start_thread(out) != 0) {
         (void)pthread_cond_destroy(&out->more);
         (void)pthread_mutex_destroy(&out->lock);

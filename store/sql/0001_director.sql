@@ -2,8 +2,6 @@
 -- Texts of the domain are BLOBs: what comes out is byte for byte what went in, in the order of its
 -- bytes. Bounds of lengths are limits.h's, checked before anything gets here.
 -- SPDX-License-Identifier: MIT
-PRAGMA application_id = 0x53455631; -- "SEV1"
-PRAGMA user_version = 1;
 
 CREATE TABLE vehicle (
     key            INTEGER PRIMARY KEY,

@@ -1,17 +1,15 @@
 /* writer - the one thread that writes: operations queue up, run each within a savepoint, and are
  * committed in groups, since waiting for the disk costs more than anything else.
  * SPDX-License-Identifier: MIT */
-#ifndef SEV_STORE_SQLITE_WRITER_H
-#define SEV_STORE_SQLITE_WRITER_H
+#ifndef SEV_STORE_SQL_WRITER_H
+#define SEV_STORE_SQL_WRITER_H
 
 #include <pthread.h>
 
-#include "db.h"
+#include "driver.h"
 
-#define SEV_WRITER_QUEUE_MAX 1024        /* callers that wait: more than a server has threads */
-#define SEV_WRITER_GROUP_MAX 256         /* operations in one commit */
-#define SEV_WRITER_LINGER_MS 5           /* the most that the first of a group waits for others */
-#define SEV_WRITER_CHECKPOINT_PAGES 4096 /* of the log, 16 MiB: then they go into the database */
+#define SEV_WRITER_QUEUE_MAX 1024 /* callers that wait: more than a server has threads */
+#define SEV_WRITER_LINGER_MS 5    /* the most that the first of a group waits for others */
 
 /** Runs in the writer's thread, in a transaction. What it did is undone unless it says SEV_OK. */
 typedef sev_err sev_operation(struct sev_db *db, const void *arguments);
@@ -25,9 +23,7 @@ struct sev_writer {
     struct sev_job *first, *last;
     uint32_t queued, wanted; /**< the writer sleeps until so many are there */
     bool stopping;
-    /* of the thread alone */
-    uint32_t expected; /* operations in the last group */
-    int log_pages;
+    uint32_t expected; /* operations in the last group: of the thread alone */
 };
 
 /** Takes over `db` if it succeeds. `out` stays where it is until sev_writer_stop. */
