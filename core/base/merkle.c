@@ -138,3 +138,73 @@ bool sev_merkle_proof_ends_at(const struct sev_merkle_proof *p,
         return false;
     return true;
 }
+
+/* The proof names the nodes under which both trees agree, from the last leaf of the smaller one
+ * upwards: those to the left belong to both roots, those to the right to the larger one's alone. */
+void sev_merkle_growth_init(struct sev_merkle_growth *g, uint64_t old_size,
+                            const uint8_t old_root[SEV_SHA256_BYTES], uint64_t new_size)
+{
+    *g = (struct sev_merkle_growth){.first = old_size - 1, .second = new_size - 1};
+    g->failed = SEV_REFUSE_IF(old_size > new_size);
+    memcpy(g->was, old_root, sizeof g->was);
+    if (old_size == 0 || old_size == new_size) {
+        g->first = g->second = 0; /* an empty proof */
+        g->begun = true;
+        g->from_nothing = old_size == 0;
+        memcpy(g->old_hash, old_root, sizeof g->old_hash);
+        memcpy(g->new_hash, old_root, sizeof g->new_hash);
+        return;
+    }
+    while ((g->first & 1) != 0) {
+        g->first >>= 1;
+        g->second >>= 1;
+    }
+    /* A full tree is a node of the larger one: its root is not said again. */
+    g->begun = g->first == 0;
+    if (g->begun) {
+        memcpy(g->old_hash, old_root, sizeof g->old_hash);
+        memcpy(g->new_hash, old_root, sizeof g->new_hash);
+    }
+}
+
+void sev_merkle_growth_step(struct sev_merkle_growth *g, const uint8_t hash[SEV_SHA256_BYTES])
+{
+    if (!g->begun) {
+        memcpy(g->old_hash, hash, sizeof g->old_hash);
+        memcpy(g->new_hash, hash, sizeof g->new_hash);
+        g->begun = true;
+        return;
+    }
+    if (SEV_REFUSE_IF(g->second == 0)) {
+        g->failed = true;
+        return;
+    }
+    if ((g->first & 1) != 0 || g->first == g->second) {
+        sev_merkle_node(hash, g->old_hash, g->old_hash);
+        sev_merkle_node(hash, g->new_hash, g->new_hash);
+        while ((g->first & 1) == 0 && g->first != 0) {
+            g->first >>= 1;
+            g->second >>= 1;
+        }
+    } else {
+        sev_merkle_node(g->new_hash, hash, g->new_hash);
+    }
+    g->first >>= 1;
+    g->second >>= 1;
+}
+
+bool sev_merkle_growth_ends_at(const struct sev_merkle_growth *g,
+                               const uint8_t new_root[SEV_SHA256_BYTES])
+{
+    if (SEV_REFUSE_IF(g->failed))
+        return false;
+    if (SEV_REFUSE_IF(g->second != 0))
+        return false;
+    if (g->from_nothing)
+        return true;
+    if (SEV_REFUSE_IF(memcmp(g->old_hash, g->was, sizeof g->was) != 0))
+        return false;
+    if (SEV_REFUSE_IF(memcmp(g->new_hash, new_root, sizeof g->new_hash) != 0))
+        return false;
+    return true;
+}

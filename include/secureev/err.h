@@ -102,6 +102,12 @@ typedef enum sev_attack {
     X(WRONG_HARDWARE, "wrong_hardware", REFUSE, WRONG_HARDWARE, "the image is for other hardware") \
     X(DOWNGRADE, "plaintext_downgrade", REFUSE, ARBITRARY_SOFTWARE, "encryption is announced on one side only") \
     X(IMAGE_HASH, "image_hash", REFUSE, ARBITRARY_SOFTWARE, "the image's bytes are not those that were signed") \
+    /* transparency logs */                                                                        \
+    X(NOTE, "note_refused", REFUSE, NONE, "not a signed note or a checkpoint as we accept it")     \
+    X(LOG_PROOF, "log_proof", REFUSE, EQUIVOCATION, "the proof does not lead to the log's root")   \
+    X(LOG_TILE, "log_tile", REFUSE, EQUIVOCATION, "a tile or an entry is not what the checkpoint vouches for") \
+    X(LOG_FORK, "log_fork", REFUSE, EQUIVOCATION, "the log does not go on from what was seen of it before") \
+    X(WITNESSES, "witnesses_missing", REFUSE, EQUIVOCATION, "too few witnesses cosigned the checkpoint") \
     /* transfer */                                                                                 \
     X(TOO_LONG, "too_long", REFUSE, ENDLESS_DATA, "more bytes than announced or allowed")          \
     X(TOO_SLOW, "too_slow", REFUSE, SLOW_RETRIEVAL, "bytes arrive too slowly")                     \

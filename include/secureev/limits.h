@@ -71,4 +71,15 @@
 #define SEV_DID_ENTRY_BYTES_MAX 5120 /* with all of these */
 #define SEV_DID_ENTRIES_MAX 256      /* of one log: a signature check each */
 
+/* Transparency logs (note.h, tlog.h). C2SP wants 16 signatures or more in a note. */
+#define SEV_NOTE_BYTES_MAX (64u * 1024u)
+#define SEV_NOTE_SIGS_MAX 32
+#define SEV_NOTE_SIG_BYTES_MAX 5120 /* with its id: ML-DSA-87 has 4627 */
+#define SEV_NOTE_NAME_BYTES_MAX 256
+#define SEV_CHECKPOINT_BYTES_MAX 1024 /* its text: origin, size, root and what extends it */
+#define SEV_TLOG_PROOF_MAX 63         /* hashes of a proof: the protocol's own bound */
+#define SEV_TLOG_TILE_WIDTH 256
+#define SEV_TLOG_ENTRY_BYTES_MAX 65535 /* its length has two bytes */
+#define SEV_TLOG_PATH_BYTES_MAX 64     /* tile/entries/x001/x234/067.p/255 */
+
 #endif

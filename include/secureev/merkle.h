@@ -49,4 +49,20 @@ void sev_merkle_proof_step(struct sev_merkle_proof *p, const uint8_t sibling[SEV
 bool sev_merkle_proof_ends_at(const struct sev_merkle_proof *p,
                               const uint8_t root[SEV_SHA256_BYTES]);
 
+/** Likewise: does a tree of one size go on from one that is smaller? RFC 6962 section 2.1.2. */
+struct sev_merkle_growth {
+    uint64_t first, second; /* the last leaves of the two, halved as the path leads up */
+    bool begun, failed, from_nothing;
+    uint8_t was[SEV_SHA256_BYTES]; /**< the smaller one's root */
+    uint8_t old_hash[SEV_SHA256_BYTES], new_hash[SEV_SHA256_BYTES];
+};
+/** The claim: the tree of `new_size` leaves begins with that of `old_size`, whose root is
+ *  `old_root`. Every tree goes on from the empty one. */
+void sev_merkle_growth_init(struct sev_merkle_growth *g, uint64_t old_size,
+                            const uint8_t old_root[SEV_SHA256_BYTES], uint64_t new_size);
+void sev_merkle_growth_step(struct sev_merkle_growth *g, const uint8_t hash[SEV_SHA256_BYTES]);
+/** Was that the whole proof, and is `new_root` the root of the larger one? */
+bool sev_merkle_growth_ends_at(const struct sev_merkle_growth *g,
+                               const uint8_t new_root[SEV_SHA256_BYTES]);
+
 #endif

@@ -161,3 +161,114 @@ TEST(merkle__path_of_the_greatest_length__is_followed)
     CHECK(proves(n - 1, n, (const hash *)path, SEV_MERKLE_PATH_MAX, leaf, root));
     CHECK(!proves(n - 2, n, (const hash *)path, SEV_MERKLE_PATH_MAX, leaf, root));
 }
+
+/* ------------------------------------------------------------------- growth */
+
+/* PROOF of RFC 6962 section 2.1.2, as it stands there; farthest first is last. */
+static uint32_t growth_proof(const hash *d, size_t m, size_t n, bool whole, hash *out)
+{
+    size_t k = 1;
+    uint32_t steps;
+    if (m == n) {
+        if (whole)
+            return 0;
+        tree_hash(d, n, out[0]);
+        return 1;
+    }
+    while (k * 2 < n)
+        k *= 2;
+    if (m <= k) {
+        steps = growth_proof(d, m, k, whole, out);
+        tree_hash(d + k, n - k, out[steps]);
+    } else {
+        steps = growth_proof(d + k, m - k, n - k, false, out);
+        tree_hash(d, k, out[steps]);
+    }
+    return steps + 1;
+}
+
+static bool grows(uint64_t m, const uint8_t *old_root, uint64_t n, const uint8_t *new_root,
+                  const hash *proof, uint32_t steps)
+{
+    struct sev_merkle_growth g;
+    sev_merkle_growth_init(&g, m, old_root, n);
+    for (uint32_t i = 0; i < steps; i++)
+        sev_merkle_growth_step(&g, proof[i]);
+    return sev_merkle_growth_ends_at(&g, new_root);
+}
+
+TEST(merkle__every_pair_of_sizes__grows_as_defined_and_not_otherwise)
+{
+    const hash *d = (const hash *)leaves;
+    hash roots[LEAVES + 1], proof[SEV_MERKLE_PATH_MAX];
+    fill();
+    sev_sha256(SEV_EMPTY, roots[0]);
+    for (size_t n = 1; n <= LEAVES; n++)
+        tree_hash(d, n, roots[n]);
+    for (size_t n = 1; n <= LEAVES; n++)
+        for (size_t m = 1; m <= n; m++) {
+            memset(proof, 0, sizeof proof);
+            uint32_t steps = growth_proof(d, m, n, true, proof);
+            const hash *p = (const hash *)proof;
+            CHECK(grows(m, roots[m], n, roots[n], p, steps));
+            CHECK(!grows(m, roots[m - 1], n, roots[n], p, steps)); /* another past */
+            CHECK(!grows(m, roots[m], n, roots[n - 1], p, steps)); /* another present */
+            CHECK(!grows(m, roots[m], n, roots[n], p, steps + 1)); /* too long */
+            CHECK(steps == 0 || !grows(m, roots[m], n, roots[n], p, steps - 1));
+            for (uint32_t i = 0; i < steps; i++) {
+                proof[i][0] ^= 1;
+                CHECK(!grows(m, roots[m], n, roots[n], p, steps));
+                proof[i][0] ^= 1;
+            }
+        }
+}
+
+TEST(merkle__empty_tree__everything_goes_on_from_it_without_proof)
+{
+    fill();
+    CHECK(grows(0, leaves[0], 9, leaves[1], NULL, 0));
+    CHECK(grows(0, leaves[0], 0, leaves[1], NULL, 0));
+    CHECK(!grows(0, leaves[0], 9, leaves[1], (const hash *)leaves, 1));
+}
+
+TEST(merkle__larger_past__never)
+{
+    hash roots[3];
+    fill();
+    tree_hash((const hash *)leaves, 1, roots[1]);
+    tree_hash((const hash *)leaves, 2, roots[2]);
+    CHECK(grows(1, roots[1], 2, roots[2], (const hash *)leaves + 1, 1));
+    CHECK(!grows(2, roots[2], 1, roots[1], (const hash *)leaves + 1, 1));
+    CHECK(!grows(2, roots[2], 1, roots[2], NULL, 0));
+    CHECK(!grows(1, roots[1], 0, roots[1], NULL, 0));
+}
+
+/* The proof says how far up both trees are followed: a larger size needs a longer one. */
+TEST(merkle__proof_of_less_growth__is_none_of_more)
+{
+    hash old_root, new_root, proof[SEV_MERKLE_PATH_MAX];
+    fill();
+    tree_hash((const hash *)leaves, 4, old_root);
+    tree_hash((const hash *)leaves, 6, new_root);
+    uint32_t steps = growth_proof((const hash *)leaves, 4, 6, true, proof);
+    CHECK(grows(4, old_root, 6, new_root, (const hash *)proof, steps));
+    CHECK(!grows(4, old_root, 16, new_root, (const hash *)proof, steps));
+}
+
+/* A proof of the same numbers of leaves whose parts are exchanged between the trees. */
+TEST(merkle__two_histories__no_proof_joins_them)
+{
+    hash other[LEAVES], old_root, new_root, proof[SEV_MERKLE_PATH_MAX];
+    fill();
+    memcpy(other, leaves, sizeof other);
+    other[3][0] ^= 1;
+    for (size_t n = 5; n <= 20; n++)
+        for (size_t m = 4; m < n; m++) {
+            tree_hash((const hash *)leaves, m, old_root);
+            tree_hash((const hash *)other, n, new_root);
+            uint32_t steps = growth_proof((const hash *)leaves, m, n, true, proof);
+            CHECK(!grows(m, old_root, n, new_root, (const hash *)proof, steps));
+            steps = growth_proof((const hash *)other, m, n, true, proof);
+            CHECK(!grows(m, old_root, n, new_root, (const hash *)proof, steps));
+        }
+}
