@@ -92,9 +92,11 @@ static int serve(const char *path)
     for (unsigned n = 0; n < ROLES; n++)
         if (process.app.instances[n] != NULL)
             tell(SEV_EVENT_STARTED, process.app.instances[n]);
+    sev_tell_manager("READY=1");
     int got = 0;
     while (sigwait(&set, &got) == 0 && got == SIGHUP)
         reload_all();
+    sev_tell_manager("STOPPING=1");
     stop_all();
     tell(SEV_EVENT_STOPPED, NULL);
     return 0;

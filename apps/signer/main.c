@@ -61,10 +61,12 @@ static int serve(const char *path)
         return 1;
     }
     tell(SEV_EVENT_STARTED, "socket", socket);
+    sev_tell_manager("READY=1");
     enum serve_end end;
     while ((end = serve_run(listener, &loaded.signer)) == SERVE_RELOAD)
         if (take_configuration(path) != SEV_OK)
             fprintf(stderr, "secureev-signer: goes on with the keys it had\n");
+    sev_tell_manager("STOPPING=1");
     serve_close();
     close(listener);
     (void)unlink(socket);

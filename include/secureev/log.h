@@ -9,4 +9,8 @@
  *  @param json  JSON objects instead of lines for people; may be called again to change it */
 struct sev_events sev_log_to(int descriptor, bool json);
 
+/** "READY=1", "RELOADING=1", "STOPPING=1" to the service manager that started us ($NOTIFY_SOCKET);
+ *  nothing where there is none. Not from several threads. */
+void sev_tell_manager(const char *state);
+
 #endif

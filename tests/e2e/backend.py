@@ -11,6 +11,7 @@ import json
 import os
 import re
 import shutil
+import signal
 import ssl
 import subprocess
 import tempfile
@@ -85,6 +86,7 @@ class World:
     def __init__(self):
         self.dir = tempfile.mkdtemp(prefix="sev-d-")
         self.processes = []
+        self.traced = False  # by strace, when set before they start
         self.env = dict(os.environ, HOME=self.dir, XDG_DATA_HOME=self.dir + "/data")
         self.write("pass", b"correct horse\n")
         self.ca = Authority(self.dir)
@@ -183,9 +185,11 @@ class World:
 
     def start(self, program, config):
         log = f"{config}.log"
+        command = [os.path.join(BIN, program), config]
+        if self.traced:
+            command = ["strace", "-f", "-qq", "-o", config + ".strace", *command]
         with open(log, "ab") as out:
-            process = subprocess.Popen([os.path.join(BIN, program), config], stdout=out, stderr=out,
-                                       cwd=self.dir, env=self.env)
+            process = subprocess.Popen(command, stdout=out, stderr=out, cwd=self.dir, env=self.env)
         self.processes.append(process)
         for _ in range(3000):
             started = [e for e in self.log(config) if e["event"] == "started"]
@@ -194,6 +198,16 @@ class World:
             time.sleep(0.01)
         assert process.poll() is None and started, self.raw_log(config)
         return process, {e.get("role"): e.get("port") for e in started}
+
+    def signal(self, process, name):
+        """Also to one that is traced, whose parent we started."""
+        number = getattr(signal, "SIG" + name)
+        if self.traced:
+            with open(f"/proc/{process.pid}/task/{process.pid}/children", encoding="ascii") as file:
+                for child in file.read().split():
+                    os.kill(int(child), number)
+        else:
+            process.send_signal(number)
 
     def raw_log(self, config):
         with open(f"{config}.log", "rb") as file:
