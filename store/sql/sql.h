@@ -25,6 +25,7 @@
 #define SEV_SQL_SETS(X)                                                                            \
     X(inventory)                                                                                   \
     X(issue)                                                                                       \
+    X(log)                                                                                         \
     X(read)
 
 #define SEV_SQL_SET_MAX 32 /* statements of a file */
