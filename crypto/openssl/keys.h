@@ -25,4 +25,7 @@ SEV_MUST_USE sev_err sev_openssl_key(const struct sev_pubkey *key, EVP_PKEY **ou
  *  empty when they begin (so that all errors are theirs) and when they end. */
 sev_err sev_openssl_failure(sev_err otherwise);
 
+/** For OpenSSL's readers of PEM: never ask at a terminal. */
+int sev_openssl_no_passphrase(char *out, int len, int writing, void *context);
+
 #endif
