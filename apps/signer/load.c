@@ -9,6 +9,7 @@
 #include "secureev/keystore.h"
 
 #define PASSPHRASE_BYTES_MAX 1024u
+#define ISSUER_BYTES_MAX 65536u
 
 static sev_err wrong(struct sev_config_note *note, sev_err e, const char *what, const char *about)
 {
@@ -60,6 +61,20 @@ static sev_err take_users(const char *words, struct sev_signer_key *key,
     return SEV_OK;
 }
 
+static sev_err take_issuer(const struct sev_fs *fs, const struct sev_config_block *block,
+                           struct sev_issuer *out, struct sev_config_note *note)
+{
+    struct sev_bytes file = {NULL, 0};
+    const char *path = sev_config_text(block, "issuer");
+    if (*path == '\0')
+        return wrong(note, SEV_E_CONFIG, "a key for certificates needs an 'issuer'", block->name);
+    sev_err e = sev_file_read(fs, path, ISSUER_BYTES_MAX, 0, &file);
+    if (e == SEV_OK)
+        e = sev_issuer_read(sev_slice_of(file.ptr, file.len), out);
+    sev_bytes_free(fs, &file);
+    return e == SEV_OK ? e : wrong(note, e, "not the certificate of a P-256 CA", path);
+}
+
 static sev_err take_key(const struct sev_keystore *store, sev_slice passphrase,
                         const struct sev_config_block *block, struct sev_signer_key *out,
                         struct sev_config_note *note)
@@ -75,7 +90,10 @@ static sev_err take_key(const struct sev_keystore *store, sev_slice passphrase,
     for (unsigned i = 0; i < SEV_SIGNER_DOCUMENT_COUNT; i++)
         if (sev_config_has_word(block, "sign", sev_signer_type((enum sev_signer_document)i)))
             out->documents |= 1u << i;
+    out->certificates = sev_config_has_word(block, "sign", "certificate");
     sev_err e = take_users(sev_config_text(block, "users"), out, note);
+    if (e == SEV_OK && out->certificates)
+        e = take_issuer(store->fs, block, &out->issuer, note);
     if (e != SEV_OK)
         return e;
     const char *name = sev_config_text(block, "key");

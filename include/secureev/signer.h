@@ -3,6 +3,7 @@
 #ifndef SECUREEV_SIGNER_H
 #define SECUREEV_SIGNER_H
 
+#include "secureev/certificate.h"
 #include "secureev/event.h"
 #include "secureev/key.h"
 #include "secureev/messages.h"
@@ -14,10 +15,15 @@
  *   {"ask":"keys"}
  *     -> {"keys":[{"key":<TUF key
  * object>,"keyid":"...","name":"...","sign":["timestamp",...]},...]}
+ *   {"ask":"certificate","key":"registry-ca","name":"did:...","not_after":"...","not_before":"...",
+ *    "public":"<hex of the point>"}
+ *     -> {"certificate":"<hex of its DER>"}
  *   -> {"detail":"...","error":"signer_policy"} where it is refused
  * Keys that the asking user may not use do not exist for it. What is signed is checked: it is
  * canonical, of a type that this key signs, made for this key's repository, and expires no later
- * than the policy says. No policy can allow root: no online key signs who is trusted. */
+ * than the policy says. No policy can allow root: no online key signs who is trusted.
+ * A key that makes certificates signs nothing else, and makes those of clients alone, from the
+ * signer's own template: whoever asks chooses name, key and dates within the policy. */
 
 #define SEV_SIGNER_REQUEST_BYTES_MAX (1u << 20) /* targets of 256 ECUs have half of it */
 #define SEV_SIGNER_ANSWER_BYTES_MAX 65536u
@@ -52,11 +58,13 @@ struct sev_signer_key {
     struct sev_privkey *key; /**< whoever fills this in frees it */
     sev_profile profile;     /**< of its key id and of what it signs: native or aktualizr */
     sev_signer_repository repository;
-    unsigned documents;  /**< 1u << SEV_SIGNER_TIMESTAMP, ... */
-    int64_t life_max;    /**< seconds from now until what it signs may expire */
-    int64_t per_minute;  /**< signatures; as many at once */
-    uint32_t users[4];   /**< user ids that may ask */
-    unsigned user_count; /**< nobody may where it is 0 */
+    unsigned documents;       /**< 1u << SEV_SIGNER_TIMESTAMP, ... */
+    int64_t life_max;         /**< seconds from now until what it signs may expire */
+    int64_t per_minute;       /**< signatures; as many at once */
+    uint32_t users[4];        /**< user ids that may ask */
+    unsigned user_count;      /**< nobody may where it is 0 */
+    bool certificates;        /**< it makes them; then `documents` is 0 */
+    struct sev_issuer issuer; /**< as whom */
     /* by sev_signer_init */
     char id[SEV_KEY_ID_CHARS];
     int64_t tokens, refilled_ms; /* sixty-thousandths of a signature, so that nothing is rounded */
@@ -68,8 +76,9 @@ struct sev_signer {
     struct sev_events events;
 };
 
-/** @retval SEV_E_KEY      of a type that signs no metadata
- *  @retval SEV_E_CONFIG   two keys of one name, or more than SEV_SIGNER_KEYS_MAX */
+/** @retval SEV_E_KEY      of a type that signs no metadata, or not that of its issuer
+ *  @retval SEV_E_CONFIG   two keys of one name, one for certificates and documents, or more than
+ *                         SEV_SIGNER_KEYS_MAX */
 SEV_MUST_USE sev_err sev_signer_init(struct sev_signer *signer, int64_t now_ms);
 
 /**
@@ -106,6 +115,15 @@ SEV_MUST_USE sev_err sev_sign_document(const struct sev_sign *sign, sev_profile 
 /** What a signature adds to a body, at most. */
 #define SEV_SIGN_OVERHEAD_BYTES 2048u
 
+/** Likewise for certificates. */
+struct sev_certify {
+    void *self;
+    /** Append the DER. @param plan  its kind is not asked for: it is a client's
+     *  @retval SEV_E_UNREACHABLE, SEV_E_POLICY, ... */
+    sev_err (*certify)(void *self, const char *key, const struct sev_certificate_plan *plan,
+                       sev_buf *der);
+};
+
 /* On the socket each request and each answer comes behind four bytes of its length. */
 #define SEV_SIGNER_HEAD_BYTES 4u
 void sev_signer_put_head(uint8_t out[SEV_SIGNER_HEAD_BYTES], size_t len);
@@ -115,5 +133,12 @@ size_t sev_signer_read_head(const uint8_t head[SEV_SIGNER_HEAD_BYTES]);
 SEV_MUST_USE sev_err sev_signer_request_sign(const char *key, sev_slice body, sev_buf *out);
 /** Read the answer to it. @retval the refusal that it tells; SEV_E_MALFORMED */
 SEV_MUST_USE sev_err sev_signer_read_signature(sev_slice answer, char *out_keyid, sev_buf *sig);
+
+/** Likewise for a certificate. */
+SEV_MUST_USE sev_err sev_signer_request_certificate(const char *key,
+                                                    const struct sev_certificate_plan *plan,
+                                                    sev_buf *out);
+SEV_MUST_USE sev_err sev_signer_read_certificate(sev_slice answer, sev_buf *der);
+#define SEV_SIGNER_CERTIFICATE_REQUEST_BYTES 512u /* of a request for one, at most */
 
 #endif

@@ -124,6 +124,23 @@ static sev_err sign(void *self, const char *key, sev_slice body, char *out_keyid
     return e == SEV_OK ? sev_signer_read_signature(answer, out_keyid, sig) : e;
 }
 
+static sev_err certify(void *self, const char *key, const struct sev_certificate_plan *plan,
+                       sev_buf *der)
+{
+    uint8_t room[SEV_SIGNER_CERTIFICATE_REQUEST_BYTES];
+    sev_buf request = sev_buf_of(room, sizeof room);
+    sev_slice answer;
+    sev_err e = sev_signer_request_certificate(key, plan, &request);
+    if (e == SEV_OK)
+        e = sev_signer_client_ask(self, sev_buf_slice(&request), &answer);
+    return e == SEV_OK ? sev_signer_read_certificate(answer, der) : e;
+}
+
+struct sev_certify sev_signer_client_certify(struct sev_signer_client *client)
+{
+    return (struct sev_certify){client, certify};
+}
+
 struct sev_sign sev_signer_client_sign(struct sev_signer_client *client)
 {
     return (struct sev_sign){client, sign};

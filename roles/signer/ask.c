@@ -47,6 +47,52 @@ sev_err sev_signer_read_signature(sev_slice answer, char *out_keyid, sev_buf *si
     return SEV_OK;
 }
 
+static void put_time(sev_json_writer *w, const char *name, sev_time t)
+{
+    uint8_t text[20];
+    sev_buf b = sev_buf_of(text, sizeof text);
+    sev_time_format(t, &b);
+    sev_json_w_string_member(w, name, sev_buf_slice(&b));
+}
+
+sev_err sev_signer_request_certificate(const char *key, const struct sev_certificate_plan *plan,
+                                       sev_buf *out)
+{
+    uint8_t hex[130];
+    sev_buf b = sev_buf_of(hex, sizeof hex);
+    if (plan->key->type != SEV_KEY_P256)
+        return SEV_E_UNSUPPORTED;
+    sev_hex_encode(sev_slice_of(plan->key->material, plan->key->len), &b);
+    sev_json_writer w = sev_json_writer_to(out);
+    sev_json_w_object(&w);
+    sev_json_w_string_member(&w, "ask", SEV_LIT("certificate"));
+    sev_json_w_string_member(&w, "key", sev_slice_of(key, strlen(key)));
+    sev_json_w_string_member(&w, "name", plan->name);
+    put_time(&w, "not_after", plan->not_after);
+    put_time(&w, "not_before", plan->not_before);
+    sev_json_w_string_member(&w, "public", sev_buf_slice(&b));
+    sev_json_w_object_end(&w);
+    return sev_json_w_end(&w);
+}
+
+sev_err sev_signer_read_certificate(sev_slice answer, sev_buf *der)
+{
+    if (answer.len > SEV_SIGNER_ANSWER_BYTES_MAX ||
+        sev_json_check(answer, (struct sev_json_scratch){NULL, 0}, NULL, NULL) != SEV_OK)
+        return SEV_E_MALFORMED;
+    sev_json j = sev_json_at(sev_json_get(answer, "certificate"));
+    sev_json_str hex;
+    sev_json_string(&j, &hex);
+    if (j.err != SEV_OK)
+        return read_refusal(answer);
+    sev_buf before = *der;
+    if (hex.raw.len == 0 || sev_hex_decode(hex.raw, der) != SEV_OK) {
+        *der = before;
+        return SEV_E_MALFORMED;
+    }
+    return SEV_OK;
+}
+
 /* How aktualizr's dialect names the algorithm; the key decides, as everywhere. */
 static sev_slice method_of(const sev_buf *sig)
 {

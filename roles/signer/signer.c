@@ -1,7 +1,6 @@
 /* signer - see signer.h. What is signed is looked at first: whoever takes over a server gets the
  * signatures that its policy allows, and no others.  SPDX-License-Identifier: MIT */
-#include "secureev/signer.h"
-
+#include "internal.h"
 #include "secureev/json.h"
 
 #define TOKENS_OF_ONE INT64_C(60000) /* a key gains per_minute of them in a millisecond */
@@ -32,6 +31,10 @@ sev_err sev_signer_init(struct sev_signer *signer, int64_t now_ms)
         const struct sev_pubkey *key = sev_privkey_public(k->key);
         if (key->type != SEV_KEY_P256 && key->type != SEV_KEY_ED25519 && key->type != SEV_KEY_RSA)
             return SEV_E_KEY;
+        if (k->certificates && k->documents != 0)
+            return SEV_E_CONFIG;
+        if (k->certificates && !sev_pubkey_eq(key, &k->issuer.key))
+            return SEV_E_KEY;
         sev_err e = sev_key_id(key, k->profile, k->id);
         if (e != SEV_OK)
             return e;
@@ -44,7 +47,7 @@ sev_err sev_signer_init(struct sev_signer *signer, int64_t now_ms)
 /* ------------------------------------------------------------------- policy */
 
 /* Is there a signature left? It is taken only when everything else is in order. */
-static bool refill(struct sev_signer_key *k, int64_t now_ms)
+bool signer_may_sign(struct sev_signer_key *k, int64_t now_ms)
 {
     int64_t full = k->per_minute * TOKENS_OF_ONE, passed = now_ms - k->refilled_ms;
     if (passed > 60000)
@@ -56,6 +59,11 @@ static bool refill(struct sev_signer_key *k, int64_t now_ms)
     if (k->tokens > full)
         k->tokens = full;
     return k->tokens >= TOKENS_OF_ONE;
+}
+
+void signer_took_one(struct sev_signer_key *k)
+{
+    k->tokens -= TOKENS_OF_ONE;
 }
 
 static bool may_use(const struct sev_signer_key *k, uint32_t user)
@@ -77,7 +85,7 @@ static struct sev_signer_key *find_key(struct sev_signer *signer, uint32_t user,
     return NULL;
 }
 
-static bool read_text(sev_slice value, sev_json_str *out)
+bool signer_read_text(sev_slice value, sev_json_str *out)
 {
     sev_json j = sev_json_at(value);
     sev_json_string(&j, out);
@@ -89,7 +97,7 @@ static sev_err judge_type(const struct sev_signer_key *k, sev_slice body,
                           enum sev_signer_document *out)
 {
     sev_json_str type;
-    if (!read_text(sev_json_get(body, "_type"), &type))
+    if (!signer_read_text(sev_json_get(body, "_type"), &type))
         return SEV_E_MALFORMED;
     for (unsigned i = 0; i < SEV_SIGNER_DOCUMENT_COUNT; i++) {
         /* aktualizr writes types in capitals. */
@@ -126,7 +134,7 @@ static sev_err judge_expiry(const struct sev_signer_key *k, sev_slice body, sev_
 {
     sev_json_str text;
     sev_time expires;
-    if (!read_text(sev_json_get(body, "expires"), &text) ||
+    if (!signer_read_text(sev_json_get(body, "expires"), &text) ||
         sev_time_parse(text.raw, &expires) != SEV_OK)
         return SEV_E_MALFORMED;
     return expires - now > k->life_max ? SEV_E_POLICY : SEV_OK;
@@ -165,18 +173,19 @@ static void refuse(struct sev_signer *signer, uint32_t user, const char *key, se
         answer->len = 0; /* never: 300 bytes always fit */
 }
 
-static void tell_signed(struct sev_signer *signer, uint32_t user, const struct sev_signer_key *k,
-                        enum sev_signer_document document, sev_slice body)
+void signer_tell(struct sev_signer *signer, uint32_t user, const struct sev_signer_key *k,
+                 const char *type, sev_slice name, sev_slice bytes)
 {
     uint8_t digest[SEV_SHA256_BYTES];
     char hex[2 * sizeof digest];
     sev_buf b = sev_buf_of(hex, sizeof hex);
-    sev_sha256(body, digest);
+    sev_sha256(bytes, digest);
     sev_hex_encode(sev_slice_of(digest, sizeof digest), &b);
     struct sev_event event = {.id = SEV_EVENT_SIGNED};
-    const char *type = sev_signer_type(document);
     sev_event_text(&event, "key", sev_slice_of(k->name, strlen(k->name)));
     sev_event_text(&event, "type", sev_slice_of(type, strlen(type)));
+    if (name.len != 0)
+        sev_event_text(&event, "name", name);
     sev_event_text(&event, "sha256", sev_buf_slice(&b));
     sev_event_number(&event, "user", user);
     signer->events.emit(signer->events.self, &event);
@@ -190,14 +199,14 @@ static sev_err sign(struct sev_signer *signer, uint32_t user, struct sev_signer_
     sev_buf sig = sev_buf_of(room, sizeof room), text = sev_buf_of(hex, sizeof hex);
     enum sev_signer_document document = SEV_SIGNER_DOCUMENT_COUNT;
     sev_err e = judge(k, body, now, &document);
-    if (e == SEV_OK && !refill(k, now_ms))
+    if (e == SEV_OK && !signer_may_sign(k, now_ms))
         e = SEV_E_RATE_LIMITED;
     if (e == SEV_OK)
         e = sev_privkey_sign(k->key, body, &sig);
     if (e != SEV_OK)
         return e;
-    k->tokens -= TOKENS_OF_ONE;
-    tell_signed(signer, user, k, document, body);
+    signer_took_one(k);
+    signer_tell(signer, user, k, sev_signer_type(document), SEV_EMPTY, body);
     sev_hex_encode(sev_buf_slice(&sig), &text);
     sev_json_writer w = sev_json_writer_to(answer);
     sev_json_w_object(&w);
@@ -223,6 +232,8 @@ static void write_key(sev_json_writer *w, const struct sev_signer_key *k)
     for (unsigned i = 0; i < SEV_SIGNER_DOCUMENT_COUNT; i++)
         if ((k->documents >> i & 1u) != 0)
             sev_json_w_string(w, sev_slice_of(documents[i].type, strlen(documents[i].type)));
+    if (k->certificates)
+        sev_json_w_string(w, SEV_LIT("certificate"));
     sev_json_w_array_end(w);
     sev_json_w_object_end(w);
 }
@@ -252,7 +263,7 @@ void sev_signer_answer(struct sev_signer *signer, uint32_t user, sev_slice reque
         e = sev_json_check(request, (struct sev_json_scratch){NULL, 0}, &info, NULL);
     if (e == SEV_E_JSON_LIMIT || (e == SEV_OK && (info.canonical & SEV_CANON_OLPC) == 0))
         e = SEV_E_NOT_CANONICAL; /* or out of order */
-    if (e == SEV_OK && !read_text(sev_json_get(request, "ask"), &ask))
+    if (e == SEV_OK && !signer_read_text(sev_json_get(request, "ask"), &ask))
         e = SEV_E_MALFORMED;
     if (e == SEV_OK && sev_json_str_is(ask, "keys")) {
         e = list_keys(signer, user, answer);
@@ -260,6 +271,10 @@ void sev_signer_answer(struct sev_signer *signer, uint32_t user, sev_slice reque
         sev_slice body = sev_json_get(request, "signed");
         key = find_key(signer, user, sev_json_get(request, "key"));
         e = key == NULL ? SEV_E_NOT_FOUND : sign(signer, user, key, body, now, now_ms, answer);
+    } else if (e == SEV_OK && sev_json_str_is(ask, "certificate")) {
+        key = find_key(signer, user, sev_json_get(request, "key"));
+        e = key == NULL ? SEV_E_NOT_FOUND
+                        : signer_certify(signer, user, key, request, now, now_ms, answer);
     } else if (e == SEV_OK) {
         e = SEV_E_UNSUPPORTED;
     }

@@ -25,11 +25,13 @@ static const struct sev_config_key signer[] = {
 static const struct sev_config_key key[] = {
     {"key", SEV_CONFIG_TEXT, "", 0, 0, NULL,
      "name or id in the keystore, where it is not called as this section"},
-    {"repository", SEV_CONFIG_CHOICE, NULL, 0, 0, "director images regulator",
+    {"repository", SEV_CONFIG_CHOICE, NULL, 0, 0, "director images regulator registry",
      "whose files it signs"},
     {"sign", SEV_CONFIG_WORDS, NULL, 0, 0,
-     "timestamp snapshot targets status-reply grant submission time",
-     "the types of documents that it signs"},
+     "timestamp snapshot targets status-reply grant submission time certificate",
+     "the types of documents that it signs; or certificate, of clients, and nothing else"},
+    {"issuer", SEV_CONFIG_PATH, "", 0, 0, NULL,
+     "PEM file with the CA's certificate, for sign = certificate"},
     {"users", SEV_CONFIG_WORDS, NULL, 0, 0, NULL,
      "names or numbers of the users whose processes may ask"},
     {"profile", SEV_CONFIG_CHOICE, "native", 0, 0, "native aktualizr", "dialect of what it signs"},
@@ -116,6 +118,12 @@ const struct sev_config_section sev_config_table[] = {
     {NULL, false, NULL, NULL},
 };
 
+/* The registry says who somebody is, not what is to be installed. */
+static bool is_repository(const struct sev_config_block *key_block)
+{
+    return strcmp(sev_config_text(key_block, "repository"), "registry") != 0;
+}
+
 /* One signer with the keys of two repositories would make their agreement worth nothing. */
 static sev_err check_keys(const struct sev_config *config, const char *path,
                           struct sev_config_note *note)
@@ -125,7 +133,10 @@ static sev_err check_keys(const struct sev_config *config, const char *path,
     if (owner == NULL || sev_config_switch(owner, "evaluation"))
         return SEV_OK;
     while (b != NULL && (b = sev_config_next(config, "key", b)) != NULL) {
-        if (strcmp(sev_config_text(b, "repository"), sev_config_text(first, "repository")) == 0)
+        if (!is_repository(first))
+            first = b;
+        if (!is_repository(b) ||
+            strcmp(sev_config_text(b, "repository"), sev_config_text(first, "repository")) == 0)
             continue;
         note->line = b->line;
         snprintf(note->text, sizeof note->text,

@@ -1,5 +1,6 @@
 /* signer - what the key service signs, for whom, how often, and each thing that it refuses.
  * SPDX-License-Identifier: MIT */
+#define _GNU_SOURCE /* memmem */
 #include "test.h"
 
 #include "secureev/crypto.h"
@@ -237,6 +238,164 @@ TEST(signer__list_of_keys__says_what_they_sign)
     }
     CHECK_EQ(i, 3);
     CHECK_EQ(f.events, 0);
+}
+
+/* ------------------------------------------------------------- certificates */
+
+static sev_slice name_of_ca(uint8_t *pem_room, size_t bytes, struct sev_privkey *key)
+{
+    uint8_t der[SEV_CERTIFICATE_BYTES_MAX];
+    sev_buf b = sev_buf_of(der, sizeof der), pem = sev_buf_of(pem_room, bytes);
+    struct sev_certificate_plan plan = {SEV_CERTIFICATE_CA, SEV_LIT("CA"), sev_privkey_public(key),
+                                        NOW, NOW + 30 * 86400};
+    CHECK_OK(sev_certificate_make(key, NULL, &plan, &b));
+    sev_pem_encode(sev_buf_slice(&b), "CERTIFICATE", &pem);
+    return sev_buf_slice(&pem);
+}
+
+/* The key "images" is a CA's here, good for certificates of a day. */
+static void begin_ca(void)
+{
+    uint8_t pem[4096];
+    begin();
+    f.keys[1].documents = 0;
+    f.keys[1].certificates = true;
+    CHECK_OK(sev_issuer_read(name_of_ca(pem, sizeof pem, f.keys[1].key), &f.keys[1].issuer));
+    CHECK_OK(sev_signer_init(&f.signer, 0));
+}
+
+static struct sev_certificate_plan a_plan(void)
+{
+    static struct sev_privkey *car;
+    if (car == NULL)
+        car = make(SEV_KEY_P256);
+    return (struct sev_certificate_plan){SEV_CERTIFICATE_CLIENT, SEV_LIT("did:secureev:x"),
+                                         sev_privkey_public(car), NOW - 600, NOW + 86400};
+}
+
+static sev_slice ask_certificate(uint32_t user, const char *key,
+                                 const struct sev_certificate_plan *plan)
+{
+    static uint8_t room[SEV_SIGNER_CERTIFICATE_REQUEST_BYTES];
+    sev_buf b = sev_buf_of(room, sizeof room);
+    CHECK_OK(sev_signer_request_certificate(key, plan, &b));
+    return ask(user, sev_buf_slice(&b), 0);
+}
+
+TEST(signer__certificate__is_made_from_the_template_and_told)
+{
+    begin_ca();
+    struct sev_certificate_plan plan = a_plan();
+    struct sev_certificate c;
+    uint8_t room[SEV_CERTIFICATE_BYTES_MAX];
+    sev_buf der = sev_buf_of(room, sizeof room);
+    CHECK_OK(sev_signer_read_certificate(ask_certificate(US, "images", &plan), &der));
+    CHECK_EQ(f.last.id, SEV_EVENT_SIGNED);
+    CHECK_OK(sev_certificate_read(sev_buf_slice(&der), &c));
+    CHECK(!c.ca && strcmp(c.name, "did:secureev:x") == 0);
+    CHECK_EQ(c.not_after, NOW + 86400);
+    CHECK_EQ(c.not_before, NOW - 600);
+    CHECK(sev_pubkey_eq(&c.key, plan.key));
+    CHECK(memmem(f.answer_room, f.answer.len, "\"keyid\"", 7) == NULL);
+    sev_slice keys = ask(US, SEV_LIT("{\"ask\":\"keys\"}"), 0);
+    CHECK(memmem(keys.ptr, keys.len, "\"sign\":[\"certificate\"]", 22) != NULL);
+}
+
+/* Whoever has the registry has no CA: nothing longer, earlier, of another kind. REQ-A09 */
+TEST(signer__certificate_against_the_policy__refused_and_told)
+{
+    uint8_t room[SEV_CERTIFICATE_BYTES_MAX];
+    for (int what = 0; what < 8; what++) {
+        begin_ca();
+        struct sev_certificate_plan plan = a_plan();
+        struct sev_pubkey off = *plan.key;
+        const char *key = "images";
+        uint32_t user = US;
+        sev_err expected = SEV_E_POLICY;
+        sev_buf der = sev_buf_of(room, sizeof room);
+        switch (what) {
+        case 0:
+            plan.not_after++;
+            break;
+        case 1:
+            plan.not_before--;
+            break;
+        case 2:
+            plan.not_before = NOW + 601;
+            break;
+        case 3:
+            key = "director";
+            break; /* one of documents */
+        case 4:
+            user = STRANGER, expected = SEV_E_NOT_FOUND;
+            break;
+        case 5:
+            off.material[64] ^= 1, plan.key = &off, expected = SEV_E_KEY;
+            break;
+        case 6:
+            plan.name = SEV_EMPTY, expected = SEV_E_BAD_NAME;
+            break;
+        default:
+            f.keys[1].per_minute = 1;
+            CHECK_OK(sev_signer_init(&f.signer, 0));
+            CHECK_OK(sev_signer_read_certificate(ask_certificate(US, key, &plan), &der));
+            der.len = 0;
+            expected = SEV_E_RATE_LIMITED;
+        }
+        CHECK_ERR(sev_signer_read_certificate(ask_certificate(user, key, &plan), &der), expected);
+        CHECK_EQ(der.len, 0);
+        CHECK_EQ(f.last.id, SEV_EVENT_SIGN_REFUSED);
+    }
+    begin_ca(); /* a CA's key signs no document, whatever it calls itself */
+    check_refusal(ask_to_sign(US, "images", IMAGES_BODY, 0), SEV_E_POLICY);
+    check_refusal(ask_to_sign(US, "images", "{\"_type\":\"certificate\"}", 0), SEV_E_POLICY);
+    f.keys[1].life_max = 60 * 86400; /* beyond its own end */
+    struct sev_certificate_plan plan = a_plan();
+    sev_buf der = sev_buf_of(room, sizeof room);
+    plan.not_after = NOW + 30 * 86400 + 1;
+    CHECK_ERR(sev_signer_read_certificate(ask_certificate(US, "images", &plan), &der),
+              SEV_E_MALFORMED);
+}
+
+TEST(signer__certificate_requests_that_are_none__refused)
+{
+    static const char *const wrongs[] = {
+        "{\"ask\":\"certificate\",\"key\":\"images\"}",
+        "{\"ask\":\"certificate\",\"key\":\"images\",\"name\":\"a\",\"not_after\":"
+        "\"2027-01-15T09:00:00Z\",\"not_before\":\"2027-01-15T08:00:00Z\",\"public\":\"04\"}",
+        "{\"ask\":\"certificate\",\"key\":\"images\",\"name\":\"a\",\"not_after\":"
+        "\"2027-01-15\",\"not_before\":\"2027-01-15T08:00:00Z\",\"public\":\"04\"}",
+        "{\"ask\":\"certificate\",\"key\":\"images\",\"name\":7,\"not_after\":"
+        "\"2027-01-15T09:00:00Z\",\"not_before\":\"2027-01-15T08:00:00Z\",\"public\":\"04\"}",
+    };
+    for (size_t i = 0; i < sizeof wrongs / sizeof wrongs[0]; i++) {
+        begin_ca();
+        check_refusal(ask(US, sev_slice_of(wrongs[i], strlen(wrongs[i])), 0), SEV_E_MALFORMED);
+    }
+    uint8_t room[64];
+    sev_buf der = sev_buf_of(room, sizeof room);
+    CHECK_ERR(sev_signer_read_certificate(SEV_LIT("{\"certificate\":\"\"}"), &der),
+              SEV_E_MALFORMED);
+    CHECK_ERR(sev_signer_read_certificate(SEV_LIT("{\"certificate\":\"0x\"}"), &der),
+              SEV_E_MALFORMED);
+    CHECK_ERR(sev_signer_read_certificate(SEV_LIT("{\"certificate\":[]}"), &der), SEV_E_MALFORMED);
+    CHECK_ERR(sev_signer_read_certificate(SEV_LIT("{"), &der), SEV_E_MALFORMED);
+    CHECK_EQ(der.len, 0);
+    struct sev_certificate_plan plan = a_plan();
+    struct sev_pubkey ed = {.type = SEV_KEY_ED25519, .len = 32};
+    plan.key = &ed;
+    sev_buf b = sev_buf_of(room, sizeof room);
+    CHECK_ERR(sev_signer_request_certificate("images", &plan, &b), SEV_E_UNSUPPORTED);
+}
+
+TEST(signer__ca_that_is_none__refused_at_the_start)
+{
+    begin_ca();
+    f.keys[1].documents = 1u << SEV_SIGNER_TIMESTAMP;
+    CHECK_ERR(sev_signer_init(&f.signer, 0), SEV_E_CONFIG);
+    begin_ca();
+    f.keys[1].issuer.key.material[5] ^= 1;
+    CHECK_ERR(sev_signer_init(&f.signer, 0), SEV_E_KEY);
 }
 
 TEST(signer__keys_that_cannot_serve__refused_at_the_start)
