@@ -172,37 +172,31 @@ static void put_constraints(sev_buf *b, enum sev_certificate_kind kind)
     end_extension(b, from, SEV_LIT(OID_EXTENDED_KEY_USAGE), false);
 }
 
-static bool read_ipv4(sev_slice text, uint8_t out[4])
+/* 4 or 16 bytes; NULL where it is no address. */
+static ASN1_OCTET_STRING *address_of(sev_slice text)
 {
-    unsigned a[4];
-    char c[16], end;
-    if (text.len >= sizeof c)
-        return false;
+    char c[SEV_CERTIFICATE_NAME_CHARS_MAX + 1] = {0};
     memcpy(c, text.ptr, text.len);
-    c[text.len] = '\0';
-    if (sscanf(c, "%3u.%3u.%3u.%3u%c", &a[0], &a[1], &a[2], &a[3], &end) != 4)
-        return false;
-    for (int i = 0; i < 4; i++) {
-        if (a[i] > 255)
-            return false;
-        out[i] = (uint8_t)a[i];
-    }
-    return true;
+    ASN1_OCTET_STRING *address = a2i_IPADDRESS(c);
+    ERR_clear_error();
+    return address;
 }
 
 static void put_alternative_name(sev_buf *b, const struct sev_certificate_plan *plan)
 {
     size_t from = b->len;
-    uint8_t address[4];
     sev_slice name = plan->name;
     bool did = name.len > 4 && memcmp(name.ptr, "did:", 4) == 0;
-    if (plan->kind == SEV_CERTIFICATE_SERVER && read_ipv4(name, address))
-        der_put(b, 0x87, sev_slice_of(address, 4));
+    ASN1_OCTET_STRING *address = plan->kind == SEV_CERTIFICATE_SERVER ? address_of(name) : NULL;
+    if (address != NULL)
+        der_put(b, 0x87,
+                sev_slice_of(ASN1_STRING_get0_data(address), (size_t)ASN1_STRING_length(address)));
     else if (plan->kind == SEV_CERTIFICATE_SERVER)
         der_put(b, 0x82, name);
     else if (plan->kind == SEV_CERTIFICATE_CLIENT && did)
         der_put(b, 0x86, name); /* a URI */
-    else
+    ASN1_OCTET_STRING_free(address);
+    if (b->len == from)
         return;
     der_wrap(b, from, TAG_SEQUENCE);
     end_extension(b, from, SEV_LIT(OID_ALTERNATIVE_NAME), false);

@@ -43,8 +43,7 @@ SEV_MUST_USE sev_err sev_issuer_read(sev_slice pem, struct sev_issuer *out);
 
 enum sev_certificate_kind {
     SEV_CERTIFICATE_CLIENT, /**< `name` is its common name, and its URI where it is a DID */
-    SEV_CERTIFICATE_SERVER, /**< `name` is a host or an IPv4 address: common name and alternative
-                                 name */
+    SEV_CERTIFICATE_SERVER, /**< `name` is a host or an address: common name and alternative name */
     SEV_CERTIFICATE_CA,     /**< may sign the other two, and no CA */
 };
 struct sev_certificate_plan {

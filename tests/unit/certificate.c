@@ -130,7 +130,7 @@ TEST(certificate__of_a_vehicle__names_its_did_and_is_a_clients_and_no_ca)
 
 TEST(certificate__of_a_server__has_its_name_or_address)
 {
-    static const char *const names[] = {"127.0.0.1", "director.example", "1.2.3.4.5", "256.1.1.1"};
+    static const char *const names[] = {"127.0.0.1", "::1", "director.example", "1.2.3.4.5"};
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
         struct sev_certificate_plan plan = car_plan();
         plan.kind = SEV_CERTIFICATE_SERVER;
@@ -138,7 +138,7 @@ TEST(certificate__of_a_server__has_its_name_or_address)
         X509 *x = parsed(made(&plan));
         CHECK_EQ(verdict(x, X509_PURPOSE_SSL_SERVER, NOW), X509_V_OK);
         CHECK_EQ(verdict(x, X509_PURPOSE_SSL_CLIENT, NOW), X509_V_ERR_INVALID_PURPOSE);
-        if (i == 0)
+        if (i < 2)
             CHECK_EQ(X509_check_ip_asc(x, names[i], 0), 1);
         else
             CHECK_EQ(X509_check_host(x, names[i], 0, 0, NULL), 1);
