@@ -117,7 +117,8 @@ struct sev_issued {
 typedef bool sev_vehicle_visit(void *context, const struct sev_vehicle *vehicle);
 typedef bool sev_decision_visit(void *context, const struct sev_decision *decision);
 
-struct sev_log_ops; /* store_log.h */
+struct sev_identity_ops; /* store_identity.h */
+struct sev_log_ops;      /* store_log.h */
 
 struct sev_store {
     void *self;
@@ -182,6 +183,7 @@ struct sev_store {
                          sev_decision_visit *visit, void *context);
     /* Further tables of operations, one per header: `const struct sev_x_ops *x`, whose functions
      * are called with `self`. store/sql/sql.h says how one is added. */
+    const struct sev_identity_ops *identity;
     const struct sev_log_ops *log;
 };
 

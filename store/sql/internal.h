@@ -119,6 +119,7 @@ sev_err sev_sql_files_get(void *self, sev_slice vehicle, struct sev_arena *arena
 sev_err sev_sql_decision_add(void *self, sev_slice vehicle, const struct sev_decision *decision);
 sev_err sev_sql_decisions(void *self, sev_slice vehicle, uint32_t count_max,
                           struct sev_arena *arena, sev_decision_visit *visit, void *context);
+extern const struct sev_identity_ops sev_sql_identity_ops;
 extern const struct sev_log_ops sev_sql_log_ops;
 
 #endif

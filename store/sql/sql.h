@@ -23,6 +23,7 @@
  * statements are prepared then.
  */
 #define SEV_SQL_SETS(X)                                                                            \
+    X(identity)                                                                                    \
     X(inventory)                                                                                   \
     X(issue)                                                                                       \
     X(log)                                                                                         \

@@ -63,6 +63,7 @@ sev_err sev_store_open(const char *text, struct sev_store *out)
         .files_get = sev_sql_files_get,
         .decision_add = sev_sql_decision_add,
         .decisions = sev_sql_decisions,
+        .identity = &sev_sql_identity_ops,
         .log = &sev_sql_log_ops,
     };
     return SEV_OK;
