@@ -27,6 +27,12 @@ typedef enum sev_level { SEV_LEVEL_INFO, SEV_LEVEL_WARNING, SEV_LEVEL_ALARM } se
     X(ECU_TIME_ODD, "director.ecu_time_odd", WARNING, "an ECU's time went back, or is ahead")                \
     X(INSTALL_FAILED, "director.install_failed", WARNING, "a vehicle says that an installation failed") \
     X(NOT_KEPT, "director.not_kept", ALARM, "a refusal could not be written down")                 \
+    X(IMAGES_ACCEPTED, "images.accepted", INFO, "a signed file was taken and waits for the rest")  \
+    X(IMAGES_STORED, "images.stored", INFO, "the bytes of an image were taken and verified")       \
+    X(IMAGES_REFUSED, "images.refused", ALARM, "an upload was refused and nothing kept")           \
+    X(IMAGES_PUBLISHED, "images.published", INFO, "a file and all that it lists became visible")   \
+    X(IMAGES_NOT_PUBLISHED, "images.not_published", ALARM, "what is complete could not be brought out") \
+    X(IMAGES_DROPPED, "images.dropped", WARNING, "what waited too long, or is wanted no more, went") \
     X(CLOCK_JUMPED, "time.clock_jumped", ALARM, "the clock was set: nothing is attested any more")  \
     X(HTTP_ANSWERED, "http.answered", INFO, "a request was answered")                              \
     X(HTTP_REFUSED, "http.refused", WARNING, "a request was refused")                              \

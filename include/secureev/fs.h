@@ -32,6 +32,7 @@ struct sev_fs_stat {
     bool mine;     /**< owned by the effective user */
     uint64_t bytes;
     int64_t modified; /**< seconds */
+    uint64_t number;  /**< of the file itself, whatever its names */
 };
 
 enum {
@@ -39,6 +40,7 @@ enum {
     SEV_FS_NEW = 2,       /**< to write; must not exist */
     SEV_FS_NO_FOLLOW = 4, /**< the last component must not be a symbolic link */
     SEV_FS_LOCKABLE = 8,  /**< read and write, made when absent */
+    SEV_FS_APPEND = 16,   /**< with SEV_FS_LOCKABLE: writes go to its end */
 };
 
 /** Called for each name in a folder but "." and ".."; false ends the listing. */
@@ -65,11 +67,13 @@ struct sev_fs {
     int (*stat)(void *self, const char *path, struct sev_fs_stat *out); /**< links followed */
     int (*rename)(void *self, const char *from, const char *to);
     int (*rename_new)(void *self, const char *from, const char *to); /**< -EEXIST if `to` exists */
+    int (*link)(void *self, const char *from, const char *to);       /**< a second name; -EEXIST */
     int (*unlink)(void *self, const char *path);
     int (*rmdir)(void *self, const char *path);
     int (*mkdir)(void *self, const char *path, unsigned mode);
     int (*list)(void *self, const char *path, sev_fs_visit *visit, void *context);
-    int (*try_lock)(void *self, int fd); /**< -EWOULDBLOCK: somebody else has it */
+    int (*try_lock)(void *self, int fd);                 /**< -EWOULDBLOCK: somebody else has it */
+    int64_t (*free_bytes)(void *self, const char *path); /**< of the file system there */
     void (*sleep_ms)(void *self, unsigned ms);
 };
 

@@ -362,6 +362,9 @@ struct sev_lint_config {
     bool all_of_them;   /**< though half of its usual life is less; else that is soon enough */
     const char *other;  /**< the other profile's folder, to compare, or NULL */
     uint64_t bytes_max; /**< of metadata hashed in searches; 0: SEV_LINT_BYTES */
+    /** Look at this role's file alone, and at who trusts it and whom it trusts: without the bytes
+     * of images and without searches. NULL: at all. */
+    const char *only;
 };
 #define SEV_LINT_BYTES (4ull << 30) /* some ten seconds */
 /** All that a client would refuse, and what should be otherwise. An error is returned only where

@@ -203,7 +203,9 @@ static sev_err run(struct lint *l)
     if (e == SEV_OK)
         e = sev_lint_trust(l);
     for (uint32_t i = 0; e == SEV_OK && i < l->public.count; i++)
-        if (l->trusted[i])
+        if (!sev_lint_wants(l, l->public.files[i].role))
+            continue;
+        else if (l->trusted[i])
             check_file(l, &l->public.files[i]);
         else
             check_listed(l, &l->public.files[i]);
@@ -213,7 +215,7 @@ static sev_err run(struct lint *l)
         e = sev_lint_delegations(l);
     if (e == SEV_OK)
         e = sev_lint_images(l);
-    if (e == SEV_OK && l->sound)
+    if (e == SEV_OK && l->sound && l->config->only == NULL)
         e = sev_lint_searches(l);
     if (e == SEV_OK)
         e = sev_lint_secrets(l);

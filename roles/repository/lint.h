@@ -34,6 +34,12 @@ static inline bool sev_lint_native(const struct lint *l)
     return l->config->profile == SEV_PROFILE_NATIVE;
 }
 
+/** Is this role to be looked at? */
+static inline bool sev_lint_wants(const struct lint *l, const char *role)
+{
+    return l->config->only == NULL || strcmp(l->config->only, role) == 0;
+}
+
 /** Root chain, timestamp, snapshot, targets, as a client from the factory. */
 sev_err sev_lint_walk(struct lint *l);
 

@@ -144,7 +144,7 @@ static sev_err check_files(struct lint *l, const struct sev_public_file *f, cons
 {
     char file[SEV_FS_PATH_MAX];
     sev_err e = SEV_OK;
-    if (l->config->kind != SEV_REPOSITORY_IMAGES)
+    if (l->config->kind != SEV_REPOSITORY_IMAGES || l->config->only != NULL)
         return SEV_OK;
     if (!sev_lint_native(l)) {
         (void)snprintf(file, sizeof file, "targets/%s", name);
@@ -167,7 +167,7 @@ static sev_err check_entry(struct lint *l, const struct sev_public_file *f, cons
 {
     struct sev_match match;
     const struct sev_match *has = NULL;
-    if (!sev_lint_is_trusted(l, f))
+    if (!sev_lint_is_trusted(l, f) || !sev_lint_wants(l, f->role))
         return SEV_OK;
     if (!sev_name_is_clean(sev_repo_slice(name)) || strlen(name) > SEV_NAME_BYTES_MAX) {
         sev_lint_say(l, true, "bad_name", f->role, name, "not a clean name"); /* REQ-REP-08 */
@@ -298,7 +298,7 @@ sev_err sev_lint_searches(struct lint *l)
 
 /* SHA-256 of every plaintext that is listed as such, and of every image that is open. */
 struct secret {
-    const char *name;
+    const char *name, *role;
     uint8_t sha256[SEV_SHA256_BYTES];
     bool open;
 };
@@ -307,10 +307,10 @@ struct secrets {
     uint32_t count, cap;
 };
 
-static sev_err add_secret(struct lint *l, struct secrets *s, const char *name,
+static sev_err add_secret(struct lint *l, struct secrets *s, const char *role, const char *name,
                           const struct sev_target *t)
 {
-    struct secret one = {.name = name};
+    struct secret one = {.name = name, .role = role};
     struct sev_hashes hashes = t->hashes;
     sev_slice plaintext = sev_json_get(t->match, "plaintext");
     one.open = plaintext.len == 0;
@@ -341,7 +341,7 @@ static sev_err gather(struct lint *l, const struct sev_public *p, struct secrets
                 break;
             sev_err e = sev_repo_plain(&l->pool, name, &plain);
             if (e == SEV_OK)
-                e = add_secret(l, s, (const char *)plain.ptr, &t);
+                e = add_secret(l, s, p->files[i].role, (const char *)plain.ptr, &t);
             if (e != SEV_OK)
                 return e;
         }
@@ -384,6 +384,16 @@ static void sort(struct secret *s, uint32_t count)
     }
 }
 
+/* Whichever of the two is looked at. */
+static void say_open(struct lint *l, const struct secret *secret, const struct secret *open)
+{
+    sev_lint_say(l, true, "secret_is_open", open->role, open->name,
+                 "is the plaintext of %s, which is encrypted", secret->name);
+    if (l->config->only != NULL && strcmp(secret->role, open->role) != 0)
+        sev_lint_say(l, true, "secret_is_open", secret->role, secret->name,
+                     "is encrypted, and its plaintext is open as %s", open->name);
+}
+
 /* The same plaintext must not be confidential here and open there. DESIGN 4 */
 sev_err sev_lint_secrets(struct lint *l)
 {
@@ -402,8 +412,7 @@ sev_err sev_lint_secrets(struct lint *l)
     for (uint32_t i = 1; e == SEV_OK && i < s.count; i++)
         if (memcmp(s.items[i - 1].sha256, s.items[i].sha256, SEV_SHA256_BYTES) == 0 &&
             !s.items[i - 1].open && s.items[i].open)
-            sev_lint_say(l, true, "secret_is_open", "", s.items[i].name,
-                         "is the plaintext of %s, which is encrypted", s.items[i - 1].name);
+            say_open(l, &s.items[i - 1], &s.items[i]);
     sev_public_close(&other);
     return e;
 }

@@ -161,7 +161,7 @@ static sev_err check_file(struct lint *l, const struct sev_public_file *f)
         for (uint32_t i = 0; e == SEV_OK && i < d.role_count; i++) {
             const char *name;
             e = sev_repo_text(&l->pool, d.roles[i].name.raw, &name);
-            if (e == SEV_OK)
+            if (e == SEV_OK && (sev_lint_wants(l, f->role) || sev_lint_wants(l, name)))
                 check_role(l, f->role, &d, i, name);
         }
     }

@@ -10,6 +10,7 @@
 #include <sys/file.h>
 #include <sys/random.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -44,7 +45,7 @@ static int real_open(void *self, const char *path, unsigned how, unsigned mode)
     if ((how & SEV_FS_NEW) != 0)
         flags |= O_WRONLY | O_CREAT | O_EXCL;
     else if ((how & SEV_FS_LOCKABLE) != 0)
-        flags |= O_RDWR | O_CREAT;
+        flags |= O_RDWR | O_CREAT | ((how & SEV_FS_APPEND) != 0 ? O_APPEND : 0);
     else
         flags |= O_RDONLY | O_NONBLOCK; /* a FIFO put in place of a file must not hang us */
     if ((how & SEV_FS_NO_FOLLOW) != 0)
@@ -122,6 +123,7 @@ static void stat_out(const struct stat *st, struct sev_fs_stat *out)
         .mine = st->st_uid == geteuid(),
         .bytes = st->st_size > 0 ? (uint64_t)st->st_size : 0,
         .modified = st->st_mtime,
+        .number = st->st_ino,
     };
 }
 
@@ -176,6 +178,12 @@ static int real_rename_new(void *self, const char *from, const char *to)
     return 0;
 }
 
+static int real_link(void *self, const char *from, const char *to)
+{
+    (void)self;
+    return link(from, to) != 0 ? -errno : 0;
+}
+
 static int real_unlink(void *self, const char *path)
 {
     (void)self;
@@ -225,6 +233,16 @@ static int real_try_lock(void *self, int fd)
     return flock(fd, LOCK_EX | LOCK_NB) != 0 ? -errno : 0;
 }
 
+static int64_t real_free_bytes(void *self, const char *path)
+{
+    struct statvfs s;
+    (void)self;
+    if (statvfs(path, &s) != 0)
+        return -errno;
+    uint64_t bytes = (uint64_t)s.f_bavail * s.f_frsize;
+    return bytes > INT64_MAX ? INT64_MAX : (int64_t)bytes;
+}
+
 static void real_sleep_ms(void *self, unsigned ms)
 {
     (void)self;
@@ -252,11 +270,13 @@ struct sev_fs sev_fs_posix(struct sev_fs_note *note)
         .stat = real_stat,
         .rename = real_rename,
         .rename_new = real_rename_new,
+        .link = real_link,
         .unlink = real_unlink,
         .rmdir = real_rmdir,
         .mkdir = real_mkdir,
         .list = real_list,
         .try_lock = real_try_lock,
+        .free_bytes = real_free_bytes,
         .sleep_ms = real_sleep_ms,
     };
 }

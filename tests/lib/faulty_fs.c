@@ -146,6 +146,12 @@ static int faulty_rename_new(void *self, const char *from, const char *to)
     return fails(f, FAULTY_RENAME) ? -f->error : f->inner.rename_new(f->inner.self, from, to);
 }
 
+static int faulty_link(void *self, const char *from, const char *to)
+{
+    struct faulty_fs *f = self;
+    return fails(f, FAULTY_RENAME) ? -f->error : f->inner.link(f->inner.self, from, to);
+}
+
 static int faulty_unlink(void *self, const char *path)
 {
     struct faulty_fs *f = self;
@@ -174,6 +180,12 @@ static int faulty_try_lock(void *self, int fd)
 {
     struct faulty_fs *f = self;
     return fails(f, FAULTY_LOCK) ? -f->error : f->inner.try_lock(f->inner.self, fd);
+}
+
+static int64_t faulty_free_bytes(void *self, const char *path)
+{
+    struct faulty_fs *f = self;
+    return fails(f, FAULTY_STAT) ? -f->error : f->inner.free_bytes(f->inner.self, path);
 }
 
 /* Time that tests do not have. */
@@ -205,11 +217,13 @@ void faulty_fs_init(struct faulty_fs *f)
         .stat = faulty_stat,
         .rename = faulty_rename,
         .rename_new = faulty_rename_new,
+        .link = faulty_link,
         .unlink = faulty_unlink,
         .rmdir = faulty_rmdir,
         .mkdir = faulty_mkdir,
         .list = faulty_list,
         .try_lock = faulty_try_lock,
+        .free_bytes = faulty_free_bytes,
         .sleep_ms = faulty_sleep_ms,
     };
 }
