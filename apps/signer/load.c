@@ -61,6 +61,31 @@ static sev_err take_users(const char *words, struct sev_signer_key *key,
     return SEV_OK;
 }
 
+/* Whose checkpoints, and as whom. */
+static sev_err take_notes(const struct sev_config_block *block, struct sev_signer_key *key,
+                          struct sev_config_note *note)
+{
+    const char *words = sev_config_text(block, "origins"), *name = sev_config_text(block, "name");
+    bool log = sev_config_has_word(block, "sign", "checkpoint");
+    bool witness = sev_config_has_word(block, "sign", "cosignature");
+    if (log && witness)
+        return wrong(note, SEV_E_CONFIG, "a key is a log's or a witness's", key->name);
+    key->notes = log ? SEV_SIGNER_LOG : witness ? SEV_SIGNER_WITNESS : SEV_SIGNER_NO_NOTES;
+    if (strlen(name) >= sizeof key->note_name)
+        return wrong(note, SEV_E_CONFIG, "'name' is too long", key->name);
+    memcpy(key->note_name, name, strlen(name));
+    while (*words != '\0') {
+        size_t len = strcspn(words, " \t");
+        if (key->log_count == SEV_SIGNER_LOGS_MAX || len > SEV_NOTE_NAME_BYTES_MAX)
+            return wrong(note, SEV_E_CONFIG, "more than eight origins, or too long a one",
+                         key->name);
+        memcpy(key->logs[key->log_count++].origin, words, len);
+        words += len;
+        words += strspn(words, " \t");
+    }
+    return SEV_OK;
+}
+
 static sev_err take_issuer(const struct sev_fs *fs, const struct sev_config_block *block,
                            struct sev_issuer *out, struct sev_config_note *note)
 {
@@ -94,6 +119,8 @@ static sev_err take_key(const struct sev_keystore *store, sev_slice passphrase,
     sev_err e = take_users(sev_config_text(block, "users"), out, note);
     if (e == SEV_OK && out->certificates)
         e = take_issuer(store->fs, block, &out->issuer, note);
+    if (e == SEV_OK)
+        e = take_notes(block, out, note);
     if (e != SEV_OK)
         return e;
     const char *name = sev_config_text(block, "key");
@@ -161,6 +188,7 @@ sev_err load(const struct sev_fs *fs, const char *config_path, int64_t now_ms, s
     if (e == SEV_OK) {
         snprintf(made->socket, sizeof made->socket, "%s", sev_config_text(signer, "socket"));
         made->json_log = strcmp(sev_config_text(signer, "log"), "json") == 0;
+        sev_signer_keep_logs(&out->signer, &made->signer);
         load_free(out);
         *out = *made;
         out->signer.keys = out->keys;

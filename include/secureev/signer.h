@@ -7,6 +7,7 @@
 #include "secureev/event.h"
 #include "secureev/key.h"
 #include "secureev/messages.h"
+#include "secureev/note.h"
 #include "secureev/signing.h"
 
 /* A request is one canonical JSON object, its answer one whose members stand in order:
@@ -18,12 +19,17 @@
  *   {"ask":"certificate","key":"registry-ca","name":"did:...","not_after":"...","not_before":"...",
  *    "public":"<hex of the point>"}
  *     -> {"certificate":"<hex of its DER>"}
+ *   {"ask":"checkpoint","key":"log","origin":"log.example/ev","root":"<hex>","size":7}
+ *     -> {"line":"<signature line of a log under its checkpoint, or of a witness>"}
  *   -> {"detail":"...","error":"signer_policy"} where it is refused
  * Keys that the asking user may not use do not exist for it. What is signed is checked: it is
  * canonical, of a type that this key signs, made for this key's repository, and expires no later
  * than the policy says. No policy can allow root: no online key signs who is trusted.
  * A key that makes certificates signs nothing else, and makes those of clients alone, from the
- * signer's own template: whoever asks chooses name, key and dates within the policy. */
+ * signer's own template: whoever asks chooses name, key and dates within the policy.
+ * A key of a log or a witness signs checkpoints alone, of the origins in its policy, whose text the
+ * signer makes itself; while it runs never one that is smaller than the last of that origin, nor of
+ * the same size with another root. */
 
 #define SEV_SIGNER_REQUEST_BYTES_MAX (1u << 20) /* targets of 256 ECUs have half of it */
 #define SEV_SIGNER_ANSWER_BYTES_MAX 65536u
@@ -53,6 +59,23 @@ const char *sev_signer_type(enum sev_signer_document document);
  *  aktualizr's dialect, which has no place for it), those of Images and Regulator name neither. */
 typedef enum sev_signer_repository { SEV_SIGNER_DIRECTOR, SEV_SIGNER_OTHER } sev_signer_repository;
 
+#define SEV_SIGNER_LOGS_MAX 8u /* that a witness cosigns; a log is one */
+
+/** Whose signature lines a key makes. */
+typedef enum sev_signer_notes {
+    SEV_SIGNER_NO_NOTES,
+    SEV_SIGNER_LOG,
+    SEV_SIGNER_WITNESS
+} sev_signer_notes;
+
+struct sev_signer_log {
+    char origin[SEV_NOTE_NAME_BYTES_MAX + 1];
+    /* of its last checkpoint; false: there was none yet */
+    bool signed_once;
+    uint64_t size;
+    uint8_t root[SEV_SHA256_BYTES];
+};
+
 struct sev_signer_key {
     char name[SEV_SIGNER_NAME_CHARS_MAX + 1];
     struct sev_privkey *key; /**< whoever fills this in frees it */
@@ -65,6 +88,10 @@ struct sev_signer_key {
     unsigned user_count;      /**< nobody may where it is 0 */
     bool certificates;        /**< it makes them; then `documents` is 0 */
     struct sev_issuer issuer; /**< as whom */
+    sev_signer_notes notes;   /**< likewise of checkpoints */
+    char note_name[SEV_NOTE_NAME_BYTES_MAX + 1]; /**< the witness's; a log's is its origin */
+    struct sev_signer_log logs[SEV_SIGNER_LOGS_MAX];
+    unsigned log_count;
     /* by sev_signer_init */
     char id[SEV_KEY_ID_CHARS];
     int64_t tokens, refilled_ms; /* sixty-thousandths of a signature, so that nothing is rounded */
@@ -76,10 +103,13 @@ struct sev_signer {
     struct sev_events events;
 };
 
-/** @retval SEV_E_KEY      of a type that signs no metadata, or not that of its issuer
- *  @retval SEV_E_CONFIG   two keys of one name, one for certificates and documents, or more than
+/** @retval SEV_E_KEY      of a type that signs no metadata, or not that of its issuer or notes
+ *  @retval SEV_E_CONFIG   two keys of one name, one for certificates or checkpoints and documents,
+ *                         origins or names of notes that will not do, or more than
  *                         SEV_SIGNER_KEYS_MAX */
 SEV_MUST_USE sev_err sev_signer_init(struct sev_signer *signer, int64_t now_ms);
+/** After keys and policies were read anew: what was signed of logs stays known. */
+void sev_signer_keep_logs(const struct sev_signer *old, struct sev_signer *now);
 
 /**
  * Answer one request. There is always an answer.
@@ -124,6 +154,14 @@ struct sev_certify {
                        sev_buf *der);
 };
 
+/** Likewise for signature lines of checkpoints. */
+struct sev_sign_note {
+    void *self;
+    /** Append the line. @retval SEV_E_UNREACHABLE, SEV_E_POLICY, SEV_E_VERSION_ROLLBACK, ... */
+    sev_err (*sign)(void *self, const char *key, const struct sev_checkpoint *checkpoint,
+                    sev_buf *line);
+};
+
 /* On the socket each request and each answer comes behind four bytes of its length. */
 #define SEV_SIGNER_HEAD_BYTES 4u
 void sev_signer_put_head(uint8_t out[SEV_SIGNER_HEAD_BYTES], size_t len);
@@ -140,5 +178,11 @@ SEV_MUST_USE sev_err sev_signer_request_certificate(const char *key,
                                                     sev_buf *out);
 SEV_MUST_USE sev_err sev_signer_read_certificate(sev_slice answer, sev_buf *der);
 #define SEV_SIGNER_CERTIFICATE_REQUEST_BYTES 512u /* of a request for one, at most */
+
+/** Likewise for a signature line. */
+SEV_MUST_USE sev_err sev_signer_request_checkpoint(const char *key,
+                                                   const struct sev_checkpoint *checkpoint,
+                                                   sev_buf *out);
+SEV_MUST_USE sev_err sev_signer_read_line(sev_slice answer, sev_buf *line);
 
 #endif

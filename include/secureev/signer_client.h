@@ -21,6 +21,7 @@ void sev_signer_client_close(struct sev_signer_client *client);
 /** As the interface that roles use; valid while `client` is. */
 struct sev_sign sev_signer_client_sign(struct sev_signer_client *client);
 struct sev_certify sev_signer_client_certify(struct sev_signer_client *client);
+struct sev_sign_note sev_signer_client_notes(struct sev_signer_client *client);
 
 /** Ask anything; the answer lies in `client` until the next call. @retval SEV_E_UNREACHABLE */
 SEV_MUST_USE sev_err sev_signer_client_ask(struct sev_signer_client *client, sev_slice request,

@@ -136,6 +136,23 @@ static sev_err certify(void *self, const char *key, const struct sev_certificate
     return e == SEV_OK ? sev_signer_read_certificate(answer, der) : e;
 }
 
+static sev_err sign_note(void *self, const char *key, const struct sev_checkpoint *checkpoint,
+                         sev_buf *line)
+{
+    uint8_t room[SEV_CHECKPOINT_BYTES_MAX + 512];
+    sev_buf request = sev_buf_of(room, sizeof room);
+    sev_slice answer;
+    sev_err e = sev_signer_request_checkpoint(key, checkpoint, &request);
+    if (e == SEV_OK)
+        e = sev_signer_client_ask(self, sev_buf_slice(&request), &answer);
+    return e == SEV_OK ? sev_signer_read_line(answer, line) : e;
+}
+
+struct sev_sign_note sev_signer_client_notes(struct sev_signer_client *client)
+{
+    return (struct sev_sign_note){client, sign_note};
+}
+
 struct sev_certify sev_signer_client_certify(struct sev_signer_client *client)
 {
     return (struct sev_certify){client, certify};

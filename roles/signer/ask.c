@@ -93,6 +93,41 @@ sev_err sev_signer_read_certificate(sev_slice answer, sev_buf *der)
     return SEV_OK;
 }
 
+sev_err sev_signer_request_checkpoint(const char *key, const struct sev_checkpoint *checkpoint,
+                                      sev_buf *out)
+{
+    char room[2 * SEV_SHA256_BYTES];
+    sev_buf hex = sev_buf_of(room, sizeof room);
+    sev_hex_encode(sev_slice_of(checkpoint->root, SEV_SHA256_BYTES), &hex);
+    sev_json_writer w = sev_json_writer_to(out);
+    sev_json_w_object(&w);
+    sev_json_w_string_member(&w, "ask", SEV_LIT("checkpoint"));
+    sev_json_w_string_member(&w, "key", sev_slice_of(key, strlen(key)));
+    sev_json_w_string_member(&w, "origin", checkpoint->origin);
+    sev_json_w_string_member(&w, "root", sev_buf_slice(&hex));
+    sev_json_w_integer_member(&w, "size", (int64_t)checkpoint->size);
+    sev_json_w_object_end(&w);
+    return sev_json_w_end(&w);
+}
+
+sev_err sev_signer_read_line(sev_slice answer, sev_buf *line)
+{
+    if (answer.len > SEV_SIGNER_ANSWER_BYTES_MAX ||
+        sev_json_check(answer, (struct sev_json_scratch){NULL, 0}, NULL, NULL) != SEV_OK)
+        return SEV_E_MALFORMED;
+    sev_json j = sev_json_at(sev_json_get(answer, "line"));
+    sev_json_str text;
+    sev_json_string(&j, &text);
+    if (j.err != SEV_OK)
+        return read_refusal(answer);
+    sev_buf before = *line;
+    if (sev_json_str_copy(text, line) != SEV_OK) {
+        *line = before;
+        return SEV_E_MALFORMED;
+    }
+    return SEV_OK;
+}
+
 /* How aktualizr's dialect names the algorithm; the key decides, as everywhere. */
 static sev_slice method_of(const sev_buf *sig)
 {

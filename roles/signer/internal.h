@@ -18,4 +18,11 @@ SEV_MUST_USE sev_err signer_certify(struct sev_signer *signer, uint32_t user,
                                     struct sev_signer_key *k, sev_slice request, sev_time now,
                                     int64_t now_ms, sev_buf *answer);
 
+/** Is this key fit to sign checkpoints, if it is to sign any? @retval SEV_E_CONFIG, SEV_E_KEY */
+SEV_MUST_USE sev_err signer_notes_fit(const struct sev_signer_key *k);
+/** Sign a checkpoint as the request says. */
+SEV_MUST_USE sev_err signer_sign_checkpoint(struct sev_signer *signer, uint32_t user,
+                                            struct sev_signer_key *k, sev_slice request,
+                                            sev_time now, int64_t now_ms, sev_buf *answer);
+
 #endif

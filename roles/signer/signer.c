@@ -31,11 +31,13 @@ sev_err sev_signer_init(struct sev_signer *signer, int64_t now_ms)
         const struct sev_pubkey *key = sev_privkey_public(k->key);
         if (key->type != SEV_KEY_P256 && key->type != SEV_KEY_ED25519 && key->type != SEV_KEY_RSA)
             return SEV_E_KEY;
-        if (k->certificates && k->documents != 0)
+        if (k->certificates && (k->documents != 0 || k->notes != SEV_SIGNER_NO_NOTES))
             return SEV_E_CONFIG;
         if (k->certificates && !sev_pubkey_eq(key, &k->issuer.key))
             return SEV_E_KEY;
-        sev_err e = sev_key_id(key, k->profile, k->id);
+        sev_err e = signer_notes_fit(k);
+        if (e == SEV_OK)
+            e = sev_key_id(key, k->profile, k->id);
         if (e != SEV_OK)
             return e;
         k->tokens = k->per_minute * TOKENS_OF_ONE;
@@ -234,6 +236,9 @@ static void write_key(sev_json_writer *w, const struct sev_signer_key *k)
             sev_json_w_string(w, sev_slice_of(documents[i].type, strlen(documents[i].type)));
     if (k->certificates)
         sev_json_w_string(w, SEV_LIT("certificate"));
+    if (k->notes != SEV_SIGNER_NO_NOTES)
+        sev_json_w_string(w, k->notes == SEV_SIGNER_LOG ? SEV_LIT("checkpoint")
+                                                        : SEV_LIT("cosignature"));
     sev_json_w_array_end(w);
     sev_json_w_object_end(w);
 }
@@ -275,6 +280,10 @@ void sev_signer_answer(struct sev_signer *signer, uint32_t user, sev_slice reque
         key = find_key(signer, user, sev_json_get(request, "key"));
         e = key == NULL ? SEV_E_NOT_FOUND
                         : signer_certify(signer, user, key, request, now, now_ms, answer);
+    } else if (e == SEV_OK && sev_json_str_is(ask, "checkpoint")) {
+        key = find_key(signer, user, sev_json_get(request, "key"));
+        e = key == NULL ? SEV_E_NOT_FOUND
+                        : signer_sign_checkpoint(signer, user, key, request, now, now_ms, answer);
     } else if (e == SEV_OK) {
         e = SEV_E_UNSUPPORTED;
     }

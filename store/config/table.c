@@ -25,13 +25,19 @@ static const struct sev_config_key signer[] = {
 static const struct sev_config_key key[] = {
     {"key", SEV_CONFIG_TEXT, "", 0, 0, NULL,
      "name or id in the keystore, where it is not called as this section"},
-    {"repository", SEV_CONFIG_CHOICE, NULL, 0, 0, "director images regulator registry",
+    {"repository", SEV_CONFIG_CHOICE, NULL, 0, 0, "director images regulator registry log witness",
      "whose files it signs"},
     {"sign", SEV_CONFIG_WORDS, NULL, 0, 0,
-     "timestamp snapshot targets status-reply grant submission time certificate",
-     "the types of documents that it signs; or certificate, of clients, and nothing else"},
+     "timestamp snapshot targets status-reply grant submission time certificate checkpoint "
+     "cosignature",
+     "the types of documents that it signs; or one thing alone: certificate (of clients), "
+     "checkpoint (of a log), cosignature (of a witness)"},
     {"issuer", SEV_CONFIG_PATH, "", 0, 0, NULL,
      "PEM file with the CA's certificate, for sign = certificate"},
+    {"origins", SEV_CONFIG_WORDS, "", 0, 0, NULL,
+     "logs whose checkpoints it signs (one) or cosigns (eight at most)"},
+    {"name", SEV_CONFIG_TEXT, "", 0, 0, NULL,
+     "the witness's, as it stands in cosignatures; a log's is its origin"},
     {"users", SEV_CONFIG_WORDS, NULL, 0, 0, NULL,
      "names or numbers of the users whose processes may ask"},
     {"profile", SEV_CONFIG_CHOICE, "native", 0, 0, "native aktualizr", "dialect of what it signs"},
@@ -118,10 +124,12 @@ const struct sev_config_section sev_config_table[] = {
     {NULL, false, NULL, NULL},
 };
 
-/* The registry says who somebody is, not what is to be installed. */
+/* The registry says who somebody is, a log what happened: not what is to be installed. A witness is
+ * nobody's but its own: beside any of them it witnesses nothing. */
 static bool is_repository(const struct sev_config_block *key_block)
 {
-    return strcmp(sev_config_text(key_block, "repository"), "registry") != 0;
+    const char *whose = sev_config_text(key_block, "repository");
+    return strcmp(whose, "registry") != 0 && strcmp(whose, "log") != 0;
 }
 
 /* One signer with the keys of two repositories would make their agreement worth nothing. */
