@@ -104,11 +104,18 @@ struct sev_director_wish {
  *
  * @retval SEV_E_FOREIGN_ECU, SEV_E_WRONG_HARDWARE, SEV_E_DUPLICATE_ECU, SEV_E_RELEASE_ROLLBACK,
  *         SEV_E_DOWNGRADE, SEV_E_BUNDLE, SEV_E_MALFORMED, SEV_E_NOT_CANONICAL
+ * @retval SEV_E_INVALIDATED  an image of it was invalidated
  * @retval SEV_E_CONFLICT  somebody else assigned meanwhile
  */
 SEV_MUST_USE sev_err sev_director_assign(const struct sev_director *d,
                                          const struct sev_director_call *call,
                                          const struct sev_director_wish *wish,
                                          int64_t *out_version);
+/** As sev_director_assign, and only says what is to be written: for those who write more with it.
+ *  @param out, out_why  borrow from the wish and the arena */
+SEV_MUST_USE sev_err sev_director_prepare(const struct sev_director *d,
+                                          const struct sev_director_call *call,
+                                          const struct sev_director_wish *wish,
+                                          struct sev_assignment *out, struct sev_decision *out_why);
 
 #endif

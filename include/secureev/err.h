@@ -51,6 +51,9 @@ typedef enum sev_attack {
     X(NO_PASSPHRASE, "passphrase_needed", INPUT, NONE, "no passphrase that will do")        \
     X(PRIVATE_KEY, "bad_private_key", INPUT, NONE, "not a private key that can be used")           \
     X(CONFLICT, "conflict", INPUT, NONE, "somebody else changed it meanwhile")                     \
+    X(FOUR_EYES, "four_eyes", INPUT, NONE, "somebody else than who wrote or submitted it has to decide") \
+    X(WRONG_STATE, "wrong_state", INPUT, NONE, "not possible in the state that it is in")          \
+    X(INVALIDATED, "release_invalidated", INPUT, NONE, "the release is not given to anybody any more") \
     /* bytes that are not what they must be */                                                     \
     X(JSON_SYNTAX, "json_syntax", REFUSE, NONE, "not JSON as we accept it")                        \
     X(JSON_UTF8, "json_utf8", REFUSE, NONE, "a string is not valid UTF-8")                         \

@@ -33,6 +33,10 @@ typedef enum sev_level { SEV_LEVEL_INFO, SEV_LEVEL_WARNING, SEV_LEVEL_ALARM } se
     X(IMAGES_PUBLISHED, "images.published", INFO, "a file and all that it lists became visible")   \
     X(IMAGES_NOT_PUBLISHED, "images.not_published", ALARM, "what is complete could not be brought out") \
     X(IMAGES_DROPPED, "images.dropped", WARNING, "what waited too long, or is wanted no more, went") \
+    X(CAMPAIGN_MOVED, "campaign.moved", INFO, "a campaign is in another state")                    \
+    X(CAMPAIGN_PAUSED, "campaign.paused", ALARM, "a campaign paused by itself")                    \
+    X(CAMPAIGN_TROUBLE, "campaign.trouble", WARNING, "a campaign's step failed; it is tried again") \
+    X(INVALIDATED, "release.invalidated", WARNING, "a release is not given to anybody any more")   \
     X(CLOCK_JUMPED, "time.clock_jumped", ALARM, "the clock was set: nothing is attested any more")  \
     X(HTTP_ANSWERED, "http.answered", INFO, "a request was answered")                              \
     X(HTTP_REFUSED, "http.refused", WARNING, "a request was refused")                              \

@@ -82,4 +82,17 @@
 #define SEV_TLOG_ENTRY_BYTES_MAX 65535 /* its length has two bytes */
 #define SEV_TLOG_PATH_BYTES_MAX 64     /* tile/entries/x001/x234/067.p/255 */
 
+/* Campaigns (campaign.h). */
+#define SEV_CAMPAIGN_BYTES_MAX (256u * 1024u) /* a definition: a list of 5,000 vehicles fits */
+#define SEV_CAMPAIGN_NAME_BYTES_MAX 64        /* it stands in URLs and bundle ids */
+#define SEV_CAMPAIGN_GROUPS_MAX 16
+#define SEV_CAMPAIGN_LIST_MAX 8192  /* entries of one list of a filter or group */
+#define SEV_CAMPAIGN_TARGETS_MAX 64 /* hardware ids that get an image */
+#define SEV_CAMPAIGN_WINDOWS_MAX 8
+#define SEV_CAMPAIGN_REMARK_BYTES_MAX 1024
+#define SEV_CAMPAIGN_TRIES_MAX 10                   /* of one vehicle */
+#define SEV_CAMPAIGN_RATE_MAX 1000000               /* starts per minute */
+#define SEV_CAMPAIGN_BATCH_MAX 64                   /* vehicles in one transaction that assigns */
+#define SEV_CAMPAIGN_MARKS_BYTES_MAX (128u * 1024u) /* what is awaited of 256 ECUs */
+
 #endif

@@ -97,6 +97,9 @@ struct sev_assignment {
     sev_slice correlation_id;
     sev_slice targets; /**< canonical object: name -> target */
     sev_slice groups;  /**< canonical array; may be empty */
+    /** How many releases were invalidated when it was checked; written only. `assign` claims by it:
+     *  SEV_E_CONFLICT where there are more by now. */
+    int64_t invalidations;
 };
 
 enum sev_store_role { SEV_STORE_TARGETS, SEV_STORE_SNAPSHOT, SEV_STORE_TIMESTAMP, SEV_STORE_ROLES };
@@ -119,6 +122,7 @@ typedef bool sev_decision_visit(void *context, const struct sev_decision *decisi
 
 struct sev_identity_ops; /* store_identity.h */
 struct sev_log_ops;      /* store_log.h */
+struct sev_campaign_ops; /* store_campaign.h */
 
 struct sev_store {
     void *self;
@@ -185,6 +189,7 @@ struct sev_store {
      * are called with `self`. store/sql/sql.h says how one is added. */
     const struct sev_identity_ops *identity;
     const struct sev_log_ops *log;
+    const struct sev_campaign_ops *campaigns;
 };
 
 /** SQLite in WAL mode with one writer and group commit.

@@ -2,6 +2,8 @@
  * REQ-DIR-14 REQ-DIR-21 REQ-DIR-24. SPDX-License-Identifier: MIT */
 #include "internal.h"
 
+#include "secureev/store_campaign.h"
+
 struct wish {
     const struct sev_director_wish *asked;
     sev_profile profile;
@@ -167,14 +169,67 @@ static sev_err check(const struct sev_director_call *call, struct wish *w)
     return e == SEV_OK ? check_groups(w) : e;
 }
 
-sev_err sev_director_assign(const struct sev_director *d, const struct sev_director_call *call,
-                            const struct sev_director_wish *wish, int64_t *out_version)
+/* ---------------------------------------------------------- invalid releases */
+
+struct invalid {
+    sev_slice targets;
+    int64_t count;
+    bool hit;
+};
+
+/* Does an entry of the wish carry these bytes, as they are or once decrypted? */
+static bool look_at_invalid(void *context, const struct sev_invalidation *i)
+{
+    struct invalid *v = context;
+    sev_json j = sev_json_at(v->targets);
+    sev_json_str name;
+    struct sev_target t;
+    struct sev_match match;
+    struct sev_hashes plain;
+    v->count++;
+    sev_json_object(&j);
+    while (sev_json_member(&j, &name)) {
+        sev_slice value = SEV_EMPTY;
+        sev_json_skip(&j, &value);
+        if (sev_target_parse(name, value, SEV_PROFILE_TUF, &t) != SEV_OK)
+            continue; /* was refused before */
+        bool same = memcmp(t.hashes.sha256, i->sha256, sizeof i->sha256) == 0;
+        if (t.match.len != 0 && sev_match_parse(t.match, &match) == SEV_OK &&
+            match.plaintext.len != 0 &&
+            sev_hashes_parse(sev_json_get(match.plaintext, "hashes"), &plain) == SEV_OK)
+            same = same || memcmp(plain.sha256, i->sha256, sizeof i->sha256) == 0;
+        v->hit = v->hit || same;
+    }
+    return true;
+}
+
+static sev_err check_valid(const struct sev_director *d, const struct sev_director_call *call,
+                           sev_slice targets, int64_t *out_count)
+{
+    struct invalid v = {.targets = targets};
+    if (d->store->campaigns == NULL)
+        return SEV_OK;
+    sev_err e =
+        d->store->campaigns->invalidations(d->store->self, call->arena, look_at_invalid, &v);
+    if (e == SEV_OK && v.hit)
+        e = SEV_E_INVALIDATED;
+    if (e == SEV_OK)
+        *out_count = v.count;
+    return e;
+}
+
+/* --------------------------------------------------------------------- whole */
+
+sev_err sev_director_prepare(const struct sev_director *d, const struct sev_director_call *call,
+                             const struct sev_director_wish *wish, struct sev_assignment *out,
+                             struct sev_decision *out_why)
 {
     static const char *const names[] = {"bundle", "correlation", "remark", NULL};
     const sev_slice values[] = {wish->bundle_id, wish->correlation_id, wish->remark};
     struct sev_decision decision = {call->now, wish->actor, SEV_LIT("assign"), SEV_EMPTY};
     struct sev_assignment now;
     struct sev_vehicle row;
+    int64_t invalidations = 0;
     struct wish w = {.asked = wish};
     sev_err e = d->store->vehicle_get(d->store->self, wish->vehicle, call->arena, &row);
     if (e != SEV_OK)
@@ -184,18 +239,32 @@ sev_err sev_director_assign(const struct sev_director *d, const struct sev_direc
     if (e == SEV_OK)
         e = check(call, &w);
     if (e == SEV_OK)
+        e = check_valid(d, call, wish->targets, &invalidations);
+    if (e == SEV_OK)
         e = d->store->assignment_get(d->store->self, wish->vehicle, call->arena, &now);
     if (e == SEV_OK)
         e = director_reason(call, &decision.reason, names, values);
     if (e != SEV_OK)
         return e;
-    struct sev_assignment next = {.vehicle = wish->vehicle,
-                                  .version = now.version + 1,
-                                  .bundle_id = wish->bundle_id,
-                                  .correlation_id = wish->correlation_id,
-                                  .targets = wish->targets,
-                                  .groups = wish->groups};
-    e = d->store->assign(d->store->self, &next, &decision);
+    *out = (struct sev_assignment){.vehicle = wish->vehicle,
+                                   .version = now.version + 1,
+                                   .bundle_id = wish->bundle_id,
+                                   .correlation_id = wish->correlation_id,
+                                   .targets = wish->targets,
+                                   .groups = wish->groups,
+                                   .invalidations = invalidations};
+    *out_why = decision;
+    return SEV_OK;
+}
+
+sev_err sev_director_assign(const struct sev_director *d, const struct sev_director_call *call,
+                            const struct sev_director_wish *wish, int64_t *out_version)
+{
+    struct sev_assignment next;
+    struct sev_decision why;
+    sev_err e = sev_director_prepare(d, call, wish, &next, &why);
+    if (e == SEV_OK)
+        e = d->store->assign(d->store->self, &next, &why);
     if (e == SEV_OK)
         *out_version = next.version;
     return e;
