@@ -91,6 +91,12 @@ sev_err sev_sql_find(struct sev_db *db, sev_slice id, sev_slice primary, struct 
 /** The row that explains; none for NULL. */
 sev_err sev_sql_explain(struct sev_db *db, int64_t vehicle, const struct sev_decision *d);
 
+/** Claims by version and invalidations; SEV_E_CONFLICT wrote nothing. */
+sev_err sev_sql_assign_now(struct sev_db *db, const struct sev_assignment *a,
+                           const struct sev_decision *decision);
+
+extern const struct sev_campaign_ops sev_sql_campaign_ops;
+
 /* The members of struct sev_store. */
 sev_err sev_sql_vehicle_add(void *self, const struct sev_vehicle *vehicle,
                             const struct sev_decision *decision);

@@ -5,6 +5,7 @@
 /* clang-format off */
 #define TABLE(X) \
     X(VEHICLE_VERSION, "UPDATE vehicle SET status_version = $1 WHERE key = $2") \
+    X(INVALIDATIONS, "SELECT count(*) FROM invalidation") \
     X(ASSIGNMENT_VERSION, "SELECT version FROM assignment WHERE vehicle = $1") \
     X(ASSIGN, "INSERT INTO assignment (vehicle, version, bundle_id, correlation_id, targets, " \
         "groups) VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (vehicle) DO UPDATE SET " \
@@ -24,15 +25,19 @@ struct assign {
     const struct sev_decision *decision;
 };
 
-static sev_err run_assign(struct sev_db *db, const void *arguments)
+sev_err sev_sql_assign_now(struct sev_db *db, const struct sev_assignment *a,
+                           const struct sev_decision *decision)
 {
-    const struct sev_assignment *a = ((const struct assign *)arguments)->assignment;
     struct sev_found found;
     struct sev_query q;
-    int64_t version = 0;
+    int64_t version = 0, invalidations = 0;
     sev_err e = sev_sql_find(db, a->vehicle, SEV_EMPTY, &found);
     if (e != SEV_OK)
         return e;
+    sev_query_begin(&q, db, INVALIDATIONS);
+    e = sev_query_number(&q, &invalidations);
+    if (e != SEV_OK || a->invalidations != invalidations)
+        return e != SEV_OK ? e : SEV_E_CONFLICT;
     sev_query_begin(&q, db, ASSIGNMENT_VERSION);
     sev_query_put_int(&q, found.key);
     e = sev_query_number(&q, &version);
@@ -48,7 +53,13 @@ static sev_err run_assign(struct sev_db *db, const void *arguments)
     e = sev_query_run(&q);
     if (e != SEV_OK)
         return e;
-    return sev_sql_explain(db, found.key, ((const struct assign *)arguments)->decision);
+    return sev_sql_explain(db, found.key, decision);
+}
+
+static sev_err run_assign(struct sev_db *db, const void *arguments)
+{
+    const struct assign *a = arguments;
+    return sev_sql_assign_now(db, a->assignment, a->decision);
 }
 
 sev_err sev_sql_assign(void *self, const struct sev_assignment *assignment,

@@ -24,10 +24,13 @@
  */
 #define SEV_SQL_SETS(X)                                                                            \
     X(identity)                                                                                    \
+    X(campaign)                                                                                    \
     X(inventory)                                                                                   \
     X(issue)                                                                                       \
     X(log)                                                                                         \
-    X(read)
+    X(member)                                                                                      \
+    X(read)                                                                                        \
+    X(release)
 
 #define SEV_SQL_SET_MAX 32 /* statements of a file */
 

@@ -65,6 +65,7 @@ sev_err sev_store_open(const char *text, struct sev_store *out)
         .decisions = sev_sql_decisions,
         .identity = &sev_sql_identity_ops,
         .log = &sev_sql_log_ops,
+        .campaigns = &sev_sql_campaign_ops,
     };
     return SEV_OK;
 }
