@@ -96,10 +96,10 @@ typedef enum sev_attack {
     X(DID_KEY, "did_key", REFUSE, NONE, "the entry's key was not announced by the one before it")  \
     X(DID_DEACTIVATED, "did_deactivated", REFUSE, NONE, "the identity was given up for good")      \
     X(CSR, "csr_refused", REFUSE, NONE, "not a request for a certificate as we accept it")         \
-    X(TOKEN, "enrolment_token", REFUSE, NONE, "not an enrolment token that may be used here and now") \
+    X(ENROLMENT_TOKEN, "enrolment_token", REFUSE, NONE, "not an enrolment token that may be used here and now") \
     X(NOT_ENROLLED, "not_enrolled", REFUSE, NONE, "the certificate is not one that was given out here") \
     X(REVOKED, "certificate_revoked", REFUSE, NONE, "the certificate was revoked")                 \
-    X(CERTIFICATE_EXPIRED, "certificate_expired", REFUSE, NONE, "the certificate has expired: it is good for renewal alone") \
+    X(CLAIM, "claim_refused", REFUSE, NONE, "the shared credential may not claim this vehicle")    \
     X(CHALLENGE, "challenge_refused", REFUSE, REPLAY, "not a fresh challenge of ours, answered once by its identity") \
     /* agreement */                                                                                \
     X(META_MISMATCH, "metadata_mismatch", REFUSE, MIX_AND_MATCH, "version, length or hash differs from what vouches for the file") \

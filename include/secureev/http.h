@@ -19,7 +19,13 @@
     X(HTTP_TARGET, 400)                                                                            \
     X(HTTP_HOST, 400)                                                                              \
     X(HTTP_FRAMING, 400)                                                                           \
+    X(CHALLENGE, 401)                                                                              \
     X(WRONG_SUBJECT, 403)                                                                          \
+    X(ENROLMENT_TOKEN, 403)                                                                        \
+    X(NOT_ENROLLED, 403)                                                                           \
+    X(REVOKED, 403)                                                                                \
+    X(DID_DEACTIVATED, 403)                                                                        \
+    X(CLAIM, 403)                                                                                  \
     X(NOT_FOUND, 404)                                                                              \
     X(ABSENT, 404)                                                                                 \
     X(TOO_SLOW, 408)                                                                               \

@@ -70,6 +70,9 @@
 #define SEV_DID_NEXT_MAX 4           /* keys that may sign the next entry: at work, and set aside */
 #define SEV_DID_ENTRY_BYTES_MAX 5120 /* with all of these */
 #define SEV_DID_ENTRIES_MAX 256      /* of one log: a signature check each */
+#define SEV_ENROLMENT_TOKEN_BYTES 32
+#define SEV_CHALLENGE_BYTES 48      /* a nonce, its end, a tag */
+#define SEV_CSR_TEXT_BYTES_MAX 1368 /* 1 KiB in base64; ours have a third of it */
 
 /* Transparency logs (note.h, tlog.h). C2SP wants 16 signatures or more in a note. */
 #define SEV_NOTE_BYTES_MAX (64u * 1024u)

@@ -270,6 +270,33 @@ SEV_MUST_USE sev_err sev_status_answer_decode(sev_slice bytes, struct sev_arena 
                                               struct sev_status_answer *out);
 SEV_MUST_USE sev_err sev_status_answer_encode(const struct sev_status_answer *m, sev_buf *out);
 
+/* ---------------------------------------------------------------- identity */
+
+/** A vehicle to the registry, signed by an authentication key of its identity (did.h): the first
+ *  time with a token, later to renew. */
+struct sev_certificate_request {
+    sev_slice csr; /**< base64 of PKCS#10 */
+    sev_slice did; /**< whom the certificate is to name */
+    sev_slice
+        entry; /**< optional: the identity's first entry, for a registry that has not met it */
+    bool has_token;
+    uint8_t token[SEV_ENROLMENT_TOKEN_BYTES];
+};
+SEV_MUST_USE sev_err sev_certificate_request_decode(const struct sev_doc *doc,
+                                                    struct sev_certificate_request *out);
+SEV_MUST_USE sev_err sev_certificate_request_encode(const struct sev_certificate_request *m,
+                                                    sev_buf *out);
+
+/** Likewise: "it is me, and I am here now". */
+struct sev_challenge_answer {
+    uint8_t challenge[SEV_CHALLENGE_BYTES];
+    sev_slice did;
+};
+SEV_MUST_USE sev_err sev_challenge_answer_decode(const struct sev_doc *doc,
+                                                 struct sev_challenge_answer *out);
+SEV_MUST_USE sev_err sev_challenge_answer_encode(const struct sev_challenge_answer *m,
+                                                 sev_buf *out);
+
 /* ------------------------------------------------------ aktualizr's manifest */
 
 /** The body of PUT /manifest. contracts/aktualizr.md 10 */

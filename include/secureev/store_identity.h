@@ -20,7 +20,7 @@ struct sev_did_news {
 };
 
 /** What stands for a token in the store; of each vehicle there is one, the last that was made. */
-struct sev_token {
+struct sev_enrolment_token {
     sev_slice vehicle; /**< as the inventory calls it now */
     sev_profile profile;
     sev_time expires;
@@ -67,7 +67,7 @@ struct sev_identity_ops {
                          const uint8_t token_sha256[SEV_SHA256_BYTES], sev_time expires, bool again,
                          const struct sev_decision *decision);
     sev_err (*token_get)(void *self, const uint8_t token_sha256[SEV_SHA256_BYTES],
-                         struct sev_arena *arena, struct sev_token *out);
+                         struct sev_arena *arena, struct sev_enrolment_token *out);
 
     /**
      * All at once: the token is spent, the vehicle is called by its identity, the identity's first

@@ -193,10 +193,10 @@ static sev_err token_put(void *self, sev_slice vehicle, const uint8_t sha256[SEV
 }
 
 static sev_err token_get(void *self, const uint8_t sha256[SEV_SHA256_BYTES],
-                         struct sev_arena *arena, struct sev_token *out)
+                         struct sev_arena *arena, struct sev_enrolment_token *out)
 {
     struct sev_read r;
-    struct sev_token t = {.expires = 0};
+    struct sev_enrolment_token t = {.expires = 0};
     sev_read_begin(&r, self, arena, TOKEN_GET);
     sev_query_put(&r.q, sev_slice_of(sha256, SEV_SHA256_BYTES));
     bool found = sev_read_row(&r);

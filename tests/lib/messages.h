@@ -30,6 +30,8 @@ union any_message {
     struct sev_key_envelope envelope;
     struct sev_prekey prekey;
     struct sev_wrap wrap;
+    struct sev_certificate_request certificate_request;
+    struct sev_challenge_answer challenge_answer;
 };
 
 #define H16 "00112233445566778899aabbccddeeff"
@@ -122,6 +124,8 @@ CODEC(time_attestation, time)
 CODEC(submission, submission)
 CODEC(key_envelope, envelope)
 CODEC(prekey, prekey)
+CODEC(certificate_request, certificate_request)
+CODEC(challenge_answer, challenge_answer)
 BARE_CODEC(attestation, attestation)
 BARE_CODEC(wrap, wrap)
 BARE_CODEC(time_proof, time_proof)
@@ -236,6 +240,13 @@ static const struct message_case message_cases[] = {
      "", true, true, decode_foreign_report, encode_foreign_report},
     {"manifest, aktualizr", MANIFEST, "installation_report installation_report/report/items/0",
      "ecu_version_manifests/brake-1", true, true, decode_manifest, encode_manifest},
+    {"certificate-request",
+     "{\"_type\":\"certificate-request\",\"csr\":\"MIIB+/==\",\"did\":\"did:secureev:v1\","
+     "\"entry\":{\"a\":1},\"token\":\"" H32 "\"}",
+     "entry token", "entry", true, false, decode_certificate_request, encode_certificate_request},
+    {"challenge-answer",
+     "{\"_type\":\"challenge-answer\",\"challenge\":\"" H32 H16 "\",\"did\":\"did:secureev:v1\"}",
+     "", "", true, false, decode_challenge_answer, encode_challenge_answer},
 };
 #define MESSAGE_CASES (sizeof message_cases / sizeof message_cases[0])
 

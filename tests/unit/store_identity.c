@@ -103,7 +103,7 @@ TEST(store_identity__enrolment__spends_the_token_and_names_the_vehicle)
     {
         struct sev_decision why = store_decision("enrol");
         struct sev_admission a;
-        struct sev_token t;
+        struct sev_enrolment_token t;
         add(&s, "car-1");
         CHECK_ERR(s.identity->token_get(s.self, token_1, store_arena(), &t), SEV_E_NOT_FOUND);
         token(&s, "car-1", token_1, false);
@@ -198,7 +198,7 @@ TEST(store_identity__revoked_or_given_up__is_found_so)
     {
         struct sev_decision why = store_decision("revoke");
         struct sev_admission a;
-        struct sev_token t;
+        struct sev_enrolment_token t;
         int64_t count = 7;
         add(&s, "car-1");
         CHECK_ERR(s.identity->revoke(s.self, SEV_LIT("car-2"), NOW, &why, &count), SEV_E_NOT_FOUND);
