@@ -8,7 +8,9 @@
     X(tuf)                                                                                         \
     X(uptane)                                                                                      \
     X(time)                                                                                        \
+    X(certificate)                                                                                 \
     X(inventory)                                                                                   \
+    X(dev)                                                                                         \
     X(config)                                                                                      \
     X(completion)                                                                                  \
     X(man)                                                                                         \

@@ -155,11 +155,12 @@ static void key_id_of(const struct sev_pubkey *key, uint8_t out[20])
 static void put_constraints(sev_buf *b, enum sev_certificate_kind kind)
 {
     static const uint8_t ca[] = {TAG_BOOLEAN, 1, 0xFF, TAG_INTEGER, 1, 0}; /* no CA below it */
+    static const uint8_t root[] = {TAG_BOOLEAN, 1, 0xFF, TAG_INTEGER, 1, 1};
     static const uint8_t ca_use[] = {TAG_BIT_STRING, 2, 1, 0x06}; /* certificates, lists of them */
     static const uint8_t use[] = {TAG_BIT_STRING, 2, 7, 0x80};    /* signatures */
-    bool is_ca = kind == SEV_CERTIFICATE_CA;
+    bool is_root = kind == SEV_CERTIFICATE_ROOT, is_ca = is_root || kind == SEV_CERTIFICATE_CA;
     size_t from = b->len;
-    der_put(b, TAG_SEQUENCE, is_ca ? sev_slice_of(ca, sizeof ca) : SEV_EMPTY);
+    der_put(b, TAG_SEQUENCE, is_ca ? sev_slice_of(is_root ? root : ca, sizeof ca) : SEV_EMPTY);
     end_extension(b, from, SEV_LIT(OID_BASIC_CONSTRAINTS), true);
     from = b->len;
     sev_buf_put_slice(b, is_ca ? sev_slice_of(ca_use, sizeof ca_use) : sev_slice_of(use, 4));
@@ -238,6 +239,9 @@ static sev_err check_plan(const struct sev_privkey *ca, const struct sev_issuer 
         return SEV_E_MALFORMED;
     if (issuer != NULL && plan->not_after > issuer->not_after)
         return SEV_E_MALFORMED;
+    if (issuer != NULL && !issuer->issues_cas &&
+        (plan->kind == SEV_CERTIFICATE_CA || plan->kind == SEV_CERTIFICATE_ROOT))
+        return SEV_E_KEY;
     return SEV_OK;
 }
 
@@ -377,6 +381,7 @@ static bool read_issuer(X509 *x, struct sev_issuer *out)
     if (good) {
         memcpy(out->name, name, (size_t)len);
         out->name_len = (size_t)len;
+        out->issues_cas = X509_get_pathlen(x) != 0; /* -1: no bound */
         out->key_id_len = (size_t)ASN1_STRING_length(id);
         memcpy(out->key_id, ASN1_STRING_get0_data(id), out->key_id_len);
     }

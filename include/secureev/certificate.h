@@ -36,6 +36,7 @@ struct sev_issuer {
     size_t name_len;
     uint8_t key_id[32];
     size_t key_id_len;
+    bool issues_cas; /**< it allows CAs below it */
 };
 /** From the first certificate of a PEM text.
  *  @retval SEV_E_KEY  not a P-256 CA that may sign certificates, or not one that we can read */
@@ -45,6 +46,7 @@ enum sev_certificate_kind {
     SEV_CERTIFICATE_CLIENT, /**< `name` is its common name, and its URI where it is a DID */
     SEV_CERTIFICATE_SERVER, /**< `name` is a host or an address: common name and alternative name */
     SEV_CERTIFICATE_CA,     /**< may sign the other two, and no CA */
+    SEV_CERTIFICATE_ROOT,   /**< may sign all three */
 };
 struct sev_certificate_plan {
     enum sev_certificate_kind kind;
@@ -59,7 +61,7 @@ struct sev_certificate_plan {
  * @retval SEV_E_BAD_NAME     see above
  * @retval SEV_E_UNSUPPORTED  keys that are not P-256
  * @retval SEV_E_MALFORMED    ends before it begins, or not within its issuer's life
- * @retval SEV_E_KEY          `ca` is not the issuer's key
+ * @retval SEV_E_KEY          `ca` is not the issuer's key, or may not sign that kind
  * @retval SEV_E_RANDOM, SEV_E_MEMORY
  */
 SEV_MUST_USE sev_err sev_certificate_make(const struct sev_privkey *ca,
