@@ -19,8 +19,9 @@
     X(LEASE, "UPDATE campaign SET worker = $1, worker_until = $2 WHERE key = $3") \
     X(COUNTS, "SELECT c.key, n.key, n.n FROM campaign c LEFT JOIN campaign_count n " \
         "ON n.key BETWEEN c.key * 256 AND c.key * 256 + 255 WHERE c.name = $1") \
-    X(COUNT_ADD, "INSERT INTO campaign_count (key, n) VALUES ($1, $2) ON CONFLICT (key) " \
-        "DO UPDATE SET n = campaign_count.n + excluded.n") \
+    X(COUNT_BEGIN, "INSERT INTO campaign_count (key, n) VALUES ($1, 0) " \
+        "ON CONFLICT (key) DO NOTHING") \
+    X(COUNT_ADD, "UPDATE campaign_count SET n = n + $1 WHERE key = $2") \
     X(COUNT_OF, "SELECT key, n FROM campaign_count WHERE key BETWEEN $1 AND $2")
 /* clang-format on */
 SEV_SQL_STATEMENTS(campaign, TABLE);
@@ -308,6 +309,20 @@ static sev_err counts(void *self, sev_slice name, struct sev_campaign_counts *ou
     return SEV_OK;
 }
 
+static sev_err add_count(struct sev_db *db, int64_t key, int64_t n)
+{
+    struct sev_query q;
+    sev_query_begin(&q, db, COUNT_BEGIN);
+    sev_query_put_int(&q, key);
+    sev_err e = sev_query_run(&q);
+    if (e != SEV_OK)
+        return e;
+    sev_query_begin(&q, db, COUNT_ADD);
+    sev_query_put_int(&q, n);
+    sev_query_put_int(&q, key);
+    return sev_query_run(&q);
+}
+
 sev_err sev_sql_count(struct sev_db *db, int64_t campaign, const struct sev_count_change *change)
 {
     sev_err e = SEV_OK;
@@ -315,11 +330,7 @@ sev_err sev_sql_count(struct sev_db *db, int64_t campaign, const struct sev_coun
         for (int state = 0; e == SEV_OK && state < SEV_MEMBER_STATE_COUNT; state++) {
             if (change->of[group][state] == 0)
                 continue;
-            struct sev_query q;
-            sev_query_begin(&q, db, COUNT_ADD);
-            sev_query_put_int(&q, campaign * 256 + group * 16 + state);
-            sev_query_put_int(&q, change->of[group][state]);
-            e = sev_query_run(&q);
+            e = add_count(db, campaign * 256 + group * 16 + state, change->of[group][state]);
         }
     return e;
 }
