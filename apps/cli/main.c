@@ -4,6 +4,7 @@
 /* One line per command, in the order of --help: work first, what explains the program last. */
 #define COMMANDS(X)                                                                                \
     X(key)                                                                                         \
+    X(token)                                                                                       \
     X(repo)                                                                                        \
     X(tuf)                                                                                         \
     X(uptane)                                                                                      \

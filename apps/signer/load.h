@@ -4,10 +4,15 @@
 
 #include "secureev/config.h"
 #include "secureev/signer.h"
+#include "secureev/token.h"
+
+#define LOAD_TOKENS_MAX 4u
 
 struct loaded {
     struct sev_signer signer; /* keys lie in `keys` */
     struct sev_signer_key keys[SEV_SIGNER_KEYS_MAX];
+    struct sev_token *tokens[LOAD_TOKENS_MAX]; /* which hold some of them */
+    size_t token_count;
     char socket[SEV_FS_PATH_MAX];
     bool json_log;
 };

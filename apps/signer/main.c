@@ -44,6 +44,8 @@ static sev_err take_configuration(const char *path)
         return e;
     }
     loaded.signer.events = sev_log_to(STDERR_FILENO, loaded.json_log);
+    for (size_t i = 0; i < loaded.token_count; i++)
+        sev_token_tell(loaded.tokens[i], loaded.signer.events);
     (void)mlockall(MCL_CURRENT); /* the keys are not swapped out, where the limit allows it */
     return SEV_OK;
 }

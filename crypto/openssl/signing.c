@@ -17,8 +17,9 @@
 #include "secureev/limits.h"
 
 struct sev_privkey {
-    EVP_PKEY *pkey;
+    EVP_PKEY *pkey; /* NULL: it is held elsewhere */
     struct sev_pubkey public_key;
+    struct sev_privkey_holder holder;
 };
 
 /* -------------------------------------------------------- normal public keys */
@@ -145,6 +146,8 @@ void sev_privkey_free(struct sev_privkey *key)
     if (key == NULL)
         return;
     EVP_PKEY_free(key->pkey); /* OpenSSL wipes private numbers */
+    if (key->holder.free != NULL)
+        key->holder.free(key->holder.self);
     sev_wipe(key, sizeof *key);
     free(key);
 }
@@ -154,13 +157,15 @@ const struct sev_pubkey *sev_privkey_public(const struct sev_privkey *key)
     return &key->public_key;
 }
 
+static const char pair_text[] = "secureev: does this private key belong to its public key?";
+
 /* A key whose halves do not belong together would sign what nobody can verify, or worse: with a
  * forged public half a deterministic signature gives the private one away. */
 static sev_err check_pair(const struct sev_privkey *key)
 {
     uint8_t sig[SEV_SIG_BYTES_MAX], sha256[SEV_SHA256_BYTES];
     sev_buf out = sev_buf_of(sig, sizeof sig);
-    sev_slice msg = SEV_LIT("secureev: does this private key belong to its public key?");
+    sev_slice msg = sev_slice_of(pair_text, sizeof pair_text - 1);
     if (key->public_key.type == SEV_KEY_X25519)
         return SEV_OK; /* its public half is always computed, never read */
     sev_err e = sev_privkey_sign(key, msg, &out);
@@ -241,24 +246,69 @@ static bool sign(EVP_MD_CTX *ctx, const struct sev_privkey *key, sev_slice msg, 
            EVP_DigestSign(ctx, sig, len, msg.ptr, msg.len) == 1;
 }
 
-sev_err sev_privkey_sign(const struct sev_privkey *key, sev_slice msg, sev_buf *out)
+/* Whoever holds the key may be broken or be somebody else's: nobody sees what does not verify. */
+static sev_err sign_held(const struct sev_privkey *key, sev_slice msg, sev_buf *sig)
 {
-    uint8_t sig[SEV_SIG_BYTES_MAX];
-    size_t len = sizeof sig;
-    if (key->public_key.type == SEV_KEY_X25519)
-        return SEV_E_UNSUPPORTED;
-    ERR_clear_error();
-    EVP_MD_CTX *ctx = EVP_MD_CTX_new();
-    sev_err e = ctx == NULL                      ? SEV_E_MEMORY
-                : sign(ctx, key, msg, sig, &len) ? SEV_OK
-                                                 : sev_openssl_failure(SEV_E_CRYPTO);
-    EVP_MD_CTX_free(ctx);
-    ERR_clear_error();
+    uint8_t sha256[SEV_SHA256_BYTES];
+    sev_err e = key->holder.sign(key->holder.self, msg, sig);
     if (e != SEV_OK)
         return e;
-    if (out->overflow || len > out->cap - out->len)
+    sev_sha256(msg, sha256);
+    return sev_crypto_verify(NULL, &key->public_key, msg, sha256, sev_buf_slice(sig));
+}
+
+static sev_err sign_here(const struct sev_privkey *key, sev_slice msg, sev_buf *sig)
+{
+    size_t len = sig->cap;
+    ERR_clear_error();
+    EVP_MD_CTX *ctx = EVP_MD_CTX_new();
+    sev_err e = ctx == NULL                           ? SEV_E_MEMORY
+                : sign(ctx, key, msg, sig->ptr, &len) ? SEV_OK
+                                                      : sev_openssl_failure(SEV_E_CRYPTO);
+    EVP_MD_CTX_free(ctx);
+    ERR_clear_error();
+    sig->len = e == SEV_OK ? len : 0;
+    return e;
+}
+
+sev_err sev_privkey_sign(const struct sev_privkey *key, sev_slice msg, sev_buf *out)
+{
+    uint8_t room[SEV_SIG_BYTES_MAX];
+    sev_buf sig = sev_buf_of(room, sizeof room);
+    if (key->public_key.type == SEV_KEY_X25519)
+        return SEV_E_UNSUPPORTED;
+    sev_err e = key->pkey != NULL ? sign_here(key, msg, &sig) : sign_held(key, msg, &sig);
+    if (e != SEV_OK)
+        return e == SEV_E_SIGNATURE ? SEV_E_TOKEN_GONE : e;
+    if (out->overflow || sig.len > out->cap - out->len)
         return SEV_E_MEMORY;
-    sev_buf_put(out, sig, len);
+    sev_buf_put_slice(out, sev_buf_slice(&sig));
+    return SEV_OK;
+}
+
+sev_err sev_privkey_held(const struct sev_pubkey *public_key,
+                         const struct sev_privkey_holder *holder, struct sev_privkey **out)
+{
+    EVP_PKEY *usable = NULL;
+    struct sev_privkey *key = calloc(1, sizeof *key);
+    if (key == NULL)
+        return SEV_E_MEMORY;
+    key->public_key = *public_key;
+    key->holder = *holder;
+    uint8_t room[SEV_SIG_BYTES_MAX];
+    sev_buf sig = sev_buf_of(room, sizeof room);
+    sev_err e = sev_openssl_key(public_key, &usable);
+    EVP_PKEY_free(usable);
+    if (e == SEV_OK)
+        e = sign_held(key, sev_slice_of(pair_text, sizeof pair_text - 1), &sig);
+    if (e == SEV_E_SIGNATURE)
+        e = SEV_E_KEY;
+    if (e != SEV_OK) {
+        key->holder.free = NULL; /* stays the caller's */
+        sev_privkey_free(key);
+        return e;
+    }
+    *out = key;
     return SEV_OK;
 }
 
@@ -267,6 +317,8 @@ sev_err sev_privkey_sign(const struct sev_privkey *key, sev_slice msg, sev_buf *
 sev_err sev_privkey_to_pkcs8(const struct sev_privkey *key, sev_buf *out)
 {
     uint8_t *der = NULL;
+    if (key->pkey == NULL)
+        return SEV_E_UNSUPPORTED;
     ERR_clear_error();
     PKCS8_PRIV_KEY_INFO *info = EVP_PKEY2PKCS8(key->pkey);
     int len = info != NULL ? i2d_PKCS8_PRIV_KEY_INFO(info, &der) : 0;
@@ -325,6 +377,8 @@ sev_err sev_privkey_to_pem(const struct sev_privkey *key, sev_slice passphrase, 
 {
     if (passphrase.ptr != NULL && (passphrase.len == 0 || passphrase.len > INT_MAX))
         return SEV_E_PASSPHRASE;
+    if (key->pkey == NULL)
+        return SEV_E_UNSUPPORTED;
     ERR_clear_error();
     BIO *bio = BIO_new(BIO_s_mem());
     char *text = NULL;

@@ -143,6 +143,7 @@ typedef enum sev_attack {
     /* this machine */                                                                             \
     X(MEMORY, "memory", RETRY, NONE, "the memory given is not enough")                             \
     X(IO, "io", RETRY, NONE, "reading or writing failed on this machine")                          \
+    X(TOKEN_GONE, "token_gone", RETRY, NONE, "the token of the key is not there or does not work") \
     X(BUSY, "busy", RETRY, NONE, "another secureev is working there")                              \
     X(UNSAFE_FILE, "unsafe_file", INPUT, NONE, "a link, not a regular file, or open to others")    \
     X(STORE, "store_damaged", RETRY, NONE, "a stored file is damaged")                             \

@@ -18,6 +18,8 @@ typedef enum sev_level { SEV_LEVEL_INFO, SEV_LEVEL_WARNING, SEV_LEVEL_ALARM } se
     X(SIGNED, "signer.signed", INFO, "a key of the signer signed a document")                      \
     X(SIGN_REFUSED, "signer.refused", ALARM, "a request to the signer was against its policy")     \
     X(SIGNER_PEER_REFUSED, "signer.peer_refused", ALARM, "a user who may not asked the signer")         \
+    X(TOKEN_LOST, "signer.token_lost", ALARM, "a token with keys is gone, or has forgotten us")    \
+    X(TOKEN_BACK, "signer.token_back", INFO, "a token that was lost is there again")               \
     X(REGISTERED, "director.registered", INFO, "a vehicle named its ECUs")                         \
     X(REGISTER_REFUSED, "director.register_refused", ALARM, "ECUs were not registered")            \
     X(STATUS_REFUSED, "director.status_refused", ALARM, "a status was refused and nothing kept")   \

@@ -34,6 +34,23 @@ const struct sev_pubkey *sev_privkey_public(const struct sev_privkey *key);
  */
 SEV_MUST_USE sev_err sev_privkey_sign(const struct sev_privkey *key, sev_slice msg, sev_buf *out);
 
+/** Who has a key that is not in our memory, such as a token (token.h). */
+struct sev_privkey_holder {
+    void *self;
+    sev_err (*sign)(void *self, sev_slice msg, sev_buf *out); /**< as sev_privkey_sign */
+    void (*free)(void *self);                                 /**< with the key */
+};
+/**
+ * A key like any other, but that it cannot be written (SEV_E_UNSUPPORTED). It signs once here, and
+ * each of its signatures is verified before anybody sees it.
+ *
+ * @param holder  copied; still the caller's unless SEV_OK
+ * @retval SEV_E_KEY  `public_key` is not usable, or not that of the holder's key
+ */
+SEV_MUST_USE sev_err sev_privkey_held(const struct sev_pubkey *public_key,
+                                      const struct sev_privkey_holder *holder,
+                                      struct sev_privkey **out);
+
 /** Append DER of PKCS#8, not encrypted: wipe it. @retval SEV_E_MEMORY does not fit */
 SEV_MUST_USE sev_err sev_privkey_to_pkcs8(const struct sev_privkey *key, sev_buf *out);
 /**

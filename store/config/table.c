@@ -13,18 +13,22 @@
 
 static const struct sev_config_key signer[] = {
     {"socket", SEV_CONFIG_PATH, NULL, 0, 0, NULL, "Unix socket to listen on"},
-    {"keystore", SEV_CONFIG_PATH, NULL, 0, 0, NULL, "folder of `secureev key` with the keys"},
-    {"passphrase_file", SEV_CONFIG_PATH, NULL, 0, 0, NULL,
-     "its first line opens the keys; readable by the signer's user alone"},
+    {"keystore", SEV_CONFIG_PATH, "", 0, 0, NULL,
+     "folder of `secureev key` with the keys, unless all are on tokens"},
+    {"passphrase_file", SEV_CONFIG_PATH, "", 0, 0, NULL,
+     "its first line opens the keys there; readable by the signer's user alone"},
     {"evaluation", SEV_CONFIG_SWITCH, "no", 0, 0, NULL,
-     "keys of more than one repository here: whoever breaks in has them all"},
+     "keys of more than one repository here, or that can be read out of a token: whoever breaks in "
+     "has them all"},
     {"log", SEV_CONFIG_CHOICE, "text", 0, 0, "text json", "form of the lines on standard error"},
     END,
 };
 
 static const struct sev_config_key key[] = {
     {"key", SEV_CONFIG_TEXT, "", 0, 0, NULL,
-     "name or id in the keystore, where it is not called as this section"},
+     "name or id in the keystore, where it is not called as this section; on a token its label, or "
+     "id: and its number in hex"},
+    {"token", SEV_CONFIG_TEXT, "", 0, 0, NULL, "section [token NAME] of the token that holds it"},
     {"repository", SEV_CONFIG_CHOICE, NULL, 0, 0, "director images regulator registry log witness",
      "whose files it signs"},
     {"sign", SEV_CONFIG_WORDS, NULL, 0, 0,
@@ -45,6 +49,15 @@ static const struct sev_config_key key[] = {
      "no document is signed that expires later than this from now"},
     {"per_minute", SEV_CONFIG_NUMBER, "60000", 1, 10000000, NULL,
      "no more signatures than this in a minute"},
+    END,
+};
+
+static const struct sev_config_key token[] = {
+    {"module", SEV_CONFIG_PATH, NULL, 0, 0, NULL, "PKCS#11 library of the token's maker"},
+    {"label", SEV_CONFIG_TEXT, "", 0, 0, NULL,
+     "of the token, where it is not called as this section"},
+    {"pin_file", SEV_CONFIG_PATH, NULL, 0, 0, NULL,
+     "its first line is the user's PIN; readable by the signer's user alone"},
     END,
 };
 
@@ -121,6 +134,7 @@ const struct sev_config_section sev_config_table[] = {
     {"health", false, "secureevd: how it is, for its keepers", health},
     {"signer", false, "secureev-signer, the process that holds the online keys", signer},
     {"key", true, "a key of the signer and what it may sign", key},
+    {"token", true, "a PKCS#11 token of the signer: HSM, card or SoftHSM", token},
     {NULL, false, NULL, NULL},
 };
 
