@@ -12,6 +12,8 @@
     X(certificate)                                                                                 \
     X(inventory)                                                                                   \
     X(dev)                                                                                         \
+    X(operator)                                                                                    \
+    X(api)                                                                                         \
     X(config)                                                                                      \
     X(completion)                                                                                  \
     X(man)                                                                                         \

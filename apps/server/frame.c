@@ -80,16 +80,37 @@ static sev_err may_ask(const struct app_call *call)
     return call->peer->expired && (flags & APP_EXPIRED) == 0 ? SEV_E_EXPIRED : SEV_OK;
 }
 
+/* RFC 9110 15.5.6 */
+static void add_allow(struct app_instance *i, struct sev_exchange *x)
+{
+    char text[80];
+    size_t len = 0;
+    for (unsigned m = SEV_HTTP_GET; m <= SEV_HTTP_OPTIONS; m++) {
+        struct app_call call;
+        struct sev_http_request other = *sev_exchange_request(x);
+        other.method = (enum sev_http_method)m;
+        if (app_route_of(i, &other, &call) == SEV_OK)
+            len += (size_t)snprintf(text + len, sizeof text - len, "%s%s", len == 0 ? "" : ", ",
+                                    sev_http_method_name(other.method));
+    }
+    sev_exchange_add_field(x, SEV_LIT("Allow"), sev_slice_of(text, len));
+}
+
 static sev_err head(void *context, struct sev_exchange *x, struct sev_body_plan *out)
 {
+    struct app_instance *i = context;
     struct app_call call;
-    sev_err e = app_route_find(context, x, &call);
+    sev_err e = app_route_find(i, x, &call);
     if (e == SEV_OK)
         e = may_ask(&call);
+    if (e == SEV_OK && i->role->first != NULL)
+        e = i->role->first(&call);
     if (e == SEV_OK && call.route->stream != NULL)
         e = call.route->stream->begin(&call, out);
     else if (e == SEV_OK && call.route->body_max != 0)
         *out = (struct sev_body_plan){SEV_BODY_GATHER, call.route->body_max, false};
+    if (e == SEV_E_HTTP_NOT_ALLOWED)
+        add_allow(i, x);
     if (e == SEV_OK || call.route == NULL || (call.route->flags & APP_REFUSE_EMPTY) == 0)
         return e;
     app_refuse(&call, e);

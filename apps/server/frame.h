@@ -133,13 +133,16 @@ struct app_role {
     /** Files anew (certificates are the frame's); on failure all stays as it was. May be NULL. */
     sev_err (*reload)(struct app_instance *i);
     void (*close)(struct app_instance *i); /**< nobody uses i->own any more */
+    /** The head is there: is its body worth waiting for? On the connections' thread. May be NULL.
+     */
+    sev_err (*first)(struct app_call *call);
     /** Before each answer in the pool: may this peer ask (still)? May be NULL. REQ-H34 */
     sev_err (*check)(struct app_call *call);
     /** Can it do its work just now? Says in `why`, of 100 bytes, what it lacks. May be NULL. */
     sev_err (*ready)(struct app_instance *i, char *why);
     void (*measure)(struct app_instance *i, struct app_measures *m); /**< may be NULL */
 };
-extern const struct app_role role_director, role_images, role_time, role_health;
+extern const struct app_role role_director, role_images, role_time, role_admin, role_health;
 
 SEV_MUST_USE sev_err app_start(struct app *app, const struct app_role *role,
                                const struct sev_config_block *block, struct app_instance **out);

@@ -41,12 +41,13 @@ static sev_err load(struct app_instance *i, struct pem *pem, struct sev_server_t
     sev_err e = read_pem(i->app, i->block, "certificate", 0, &pem->certificate);
     if (e == SEV_OK)
         e = read_pem(i->app, i->block, "certificate_key", SEV_FILE_PRIVATE, &pem->key);
-    if (e == SEV_OK)
+    bool named = sev_config_text(i->block, "clients")[0] != '\0';
+    if (e == SEV_OK && named)
         e = read_pem(i->app, i->block, "clients", 0, &pem->clients);
     *out = (struct sev_server_tls){.certificates = sev_bytes_slice(&pem->certificate),
                                    .key = sev_bytes_slice(&pem->key),
                                    .clients = sev_bytes_slice(&pem->clients),
-                                   .admit_without = i->role->admits_strangers,
+                                   .admit_without = i->role->admits_strangers || !named,
                                    .admit_expired = i->role->admits_expired};
     return e;
 }

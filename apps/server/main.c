@@ -2,15 +2,16 @@
 #define _GNU_SOURCE
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
 
-#include "frame.h"
+#include "api.h"
 #include "secureev/log.h"
 
 static const struct app_role *const roles[] = {&role_director, &role_images, &role_time,
-                                               &role_health};
+                                               &role_admin, &role_health};
 #define ROLES (sizeof roles / sizeof roles[0])
 
 static struct {
@@ -107,11 +108,23 @@ static const char help[] =
     "\n"
     "usage: secureevd FILE             run, until SIGTERM; SIGHUP reads certificates and roots "
     "anew\n"
+    "       secureevd --openapi       print the OpenAPI document of the admin API\n"
     "       secureevd --help | --version\n"
     "\n"
     "What may stand in FILE: `secureev config explain`; whether it will do: `secureev config "
     "check\n"
     "FILE`. Exit: 0 ended as asked, 1 it could not start, 2 this was not understood.\n";
+
+static int print_openapi(void)
+{
+    char *text = NULL;
+    size_t bytes = 0;
+    if (api_document(&text, &bytes) != SEV_OK)
+        return 1;
+    bool written = fwrite(text, 1, bytes, stdout) == bytes && putchar('\n') != EOF;
+    free(text);
+    return fflush(stdout) != 0 || !written;
+}
 
 int main(int argc, char **argv)
 {
@@ -122,6 +135,8 @@ int main(int argc, char **argv)
         return fputs(help, stdout) < 0;
     if (path != NULL && strcmp(path, "--version") == 0)
         return printf("secureevd %s\n", SEV_VERSION) < 0;
+    if (path != NULL && strcmp(path, "--openapi") == 0)
+        return print_openapi();
     if (path == NULL || path[0] == '-') {
         fputs(help, stderr);
         return 2;

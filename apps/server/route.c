@@ -29,7 +29,7 @@ static bool matches(const char *pattern, sev_slice path, sev_slice params[APP_PA
         size_t n = end[-1] == '.' ? left.len : component(left);
         if (n == 0 || count == APP_PARAMS_MAX)
             return false;
-        params[count++] = sev_slice_sub(path, at, at + n);
+        params[count++] = sev_slice_sub(path, at, n);
         at += n;
         pattern = end + 1;
     }

@@ -90,12 +90,24 @@ SEV_MUST_USE sev_err sev_director_issue(const struct sev_director *d,
                                         const struct sev_director_call *call, sev_slice vehicle,
                                         struct sev_issued *out);
 
+/**
+ * As sev_director_register, by an operator (`actor`), who may decide that the vehicle's ECUs are
+ * others from now on: with another key, or exchanged. REQ-DIR-19
+ *
+ * @param remark  why, for the row that explains it
+ */
+SEV_MUST_USE sev_err sev_director_replace(const struct sev_director *d,
+                                          const struct sev_director_call *call, sev_slice vehicle,
+                                          sev_slice actor, sev_slice remark, sev_slice body);
+
 /** An operator's or campaign's wish. */
 struct sev_director_wish {
     sev_slice vehicle, actor, remark;
     sev_slice bundle_id, correlation_id;
     sev_slice targets; /**< canonical object name -> target, as in the Director's file */
     sev_slice groups;  /**< canonical array of arrays of serials; empty: one group */
+    bool has_expected; /**< false: whatever is assigned now gives way */
+    int64_t expected;  /**< version of the assignment that this one is to follow */
 };
 /**
  * Assign, after checking it against the inventory: every ECU is this vehicle's and of that

@@ -50,6 +50,15 @@ typedef enum sev_attack {
     X(PASSPHRASE, "wrong_passphrase", INPUT, NONE, "the passphrase does not open this key")        \
     X(NO_PASSPHRASE, "passphrase_needed", INPUT, NONE, "no passphrase that will do")        \
     X(PRIVATE_KEY, "bad_private_key", INPUT, NONE, "not a private key that can be used")           \
+    X(BEARER, "token_refused", INPUT, NONE, "no token of an operator who may come in now")           \
+    X(ROLE, "role_not_allowed", INPUT, NONE, "an operator of this role may not do that")           \
+    X(LAST_ADMIN, "last_admin", INPUT, NONE, "no admin would be left")                             \
+    X(UNKNOWN_MEMBER, "unknown_member", INPUT, NONE, "a member or parameter that means nothing there") \
+    X(PRECONDITION, "precondition_needed", INPUT, NONE, "it must be said which version is to be changed") \
+    X(STALE, "version_stale", INPUT, NONE, "it is not the version any more that was to be changed") \
+    X(KEY_REUSED, "idempotency_key_reused", INPUT, NONE, "that key stands for another request")    \
+    X(IN_PROGRESS, "in_progress", RETRY, NONE, "the same request is being answered just now")      \
+    X(MEDIA_TYPE, "media_type", INPUT, NONE, "a body of that type is not understood")               \
     X(CONFLICT, "conflict", INPUT, NONE, "somebody else changed it meanwhile")                     \
     X(FOUR_EYES, "four_eyes", INPUT, NONE, "somebody else than who wrote or submitted it has to decide") \
     X(WRONG_STATE, "wrong_state", INPUT, NONE, "not possible in the state that it is in")          \

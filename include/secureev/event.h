@@ -40,6 +40,9 @@ typedef enum sev_level { SEV_LEVEL_INFO, SEV_LEVEL_WARNING, SEV_LEVEL_ALARM } se
     X(CAMPAIGN_TROUBLE, "campaign.trouble", WARNING, "a campaign's step failed; it is tried again") \
     X(INVALIDATED, "release.invalidated", WARNING, "a release is not given to anybody any more")   \
     X(CLOCK_JUMPED, "time.clock_jumped", ALARM, "the clock was set: nothing is attested any more")  \
+    X(API_STRANGER, "admin.token_refused", WARNING, "somebody without a good token asked the admin API") \
+    X(API_CHANGED, "admin.changed", INFO, "an operator changed something")                         \
+    X(API_REFUSED, "admin.refused", WARNING, "what an operator asked for was refused")             \
     X(HTTP_ANSWERED, "http.answered", INFO, "a request was answered")                              \
     X(HTTP_REFUSED, "http.refused", WARNING, "a request was refused")                              \
     X(HTTP_CUT_OFF, "http.cut_off", WARNING, "a connection was cut off")                           \

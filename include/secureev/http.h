@@ -20,6 +20,8 @@
     X(HTTP_HOST, 400)                                                                              \
     X(HTTP_FRAMING, 400)                                                                           \
     X(CHALLENGE, 401)                                                                              \
+    X(BEARER, 401)                                                                                 \
+    X(ROLE, 403)                                                                                   \
     X(WRONG_SUBJECT, 403)                                                                          \
     X(ENROLMENT_TOKEN, 403)                                                                        \
     X(NOT_ENROLLED, 403)                                                                           \
@@ -32,6 +34,12 @@
     X(HTTP_NOT_ALLOWED, 405)                                                                       \
     X(EXISTS, 409)                                                                                 \
     X(CONFLICT, 409)                                                                               \
+    X(LAST_ADMIN, 409)                                                                             \
+    X(IN_PROGRESS, 409)                                                                            \
+    X(STALE, 412)                                                                                  \
+    X(MEDIA_TYPE, 415)                                                                             \
+    X(KEY_REUSED, 422)                                                                             \
+    X(PRECONDITION, 428)                                                                           \
     X(HTTP_LENGTH, 411)                                                                            \
     X(HTTP_BODY_LIMIT, 413)                                                                        \
     X(TOO_LONG, 413)                                                                               \

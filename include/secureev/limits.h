@@ -41,6 +41,12 @@
 #define SEV_URL_BYTES_MAX 2048
 #define SEV_PATTERN_BYTES_MAX 512
 
+/* The admin API (admin.h, store_operator.h). */
+#define SEV_OPERATOR_NAME_BYTES_MAX 64
+#define SEV_ADMIN_PAGE_MAX 1000           /* entries of one answer */
+#define SEV_IDEMPOTENCY_KEY_BYTES_MAX 128 /* a UUID has 36 */
+#define SEV_KEPT_ANSWER_BYTES_MAX 8192    /* longer ones are not kept: no POST gives such */
+
 /* HTTP (http.h). */
 #define SEV_HTTP_HEAD_BYTES_MAX 8192
 #define SEV_HTTP_FIELDS_MAX 64

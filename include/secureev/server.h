@@ -116,6 +116,9 @@ void sev_channel_free(struct sev_channel *channel); /**< after the servers that 
  * @retval SEV_E_MEMORY, SEV_E_TOO_LONG
  */
 SEV_MUST_USE sev_err sev_channel_publish(struct sev_channel *channel, sev_slice event);
+/** Whoever reads it now is cut off, as if too far behind: for when it is not certain any more that
+ *  each of them may. Those that come later read what comes later. */
+void sev_channel_cut(struct sev_channel *channel);
 #define SEV_CHANNEL_EVENTS 256
 #define SEV_CHANNEL_EVENT_BYTES_MAX 16384
 /** Everything that is published from now on, until the reader leaves. */

@@ -123,6 +123,7 @@ typedef bool sev_decision_visit(void *context, const struct sev_decision *decisi
 struct sev_identity_ops; /* store_identity.h */
 struct sev_log_ops;      /* store_log.h */
 struct sev_campaign_ops; /* store_campaign.h */
+struct sev_operator_ops; /* store_operator.h */
 
 struct sev_store {
     void *self;
@@ -190,6 +191,7 @@ struct sev_store {
     const struct sev_identity_ops *identity;
     const struct sev_log_ops *log;
     const struct sev_campaign_ops *campaigns;
+    const struct sev_operator_ops *operators;
 };
 
 /** SQLite in WAL mode with one writer and group commit.

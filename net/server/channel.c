@@ -43,9 +43,23 @@ void sev_channel_free(struct sev_channel *ch)
     free(ch);
 }
 
-sev_err sev_channel_publish(struct sev_channel *ch, sev_slice event)
+static void wake_all(struct sev_channel *ch)
 {
     const uint64_t one = 1;
+    for (unsigned i = 0; i < ch->watcher_count; i++)
+        (void)!write(ch->watchers[i].wake, &one, sizeof one);
+}
+
+void sev_channel_cut(struct sev_channel *ch)
+{
+    pthread_mutex_lock(&ch->lock);
+    ch->end += SEV_CHANNEL_EVENTS + 1; /* nobody may read what was never there */
+    wake_all(ch);
+    pthread_mutex_unlock(&ch->lock);
+}
+
+sev_err sev_channel_publish(struct sev_channel *ch, sev_slice event)
+{
     if (event.len == 0 || event.len > SEV_CHANNEL_EVENT_BYTES_MAX)
         return SEV_E_TOO_LONG;
     uint8_t *copy = malloc(event.len);
@@ -57,8 +71,7 @@ sev_err sev_channel_publish(struct sev_channel *ch, sev_slice event)
     free(ch->ring[at].bytes);
     ch->ring[at].bytes = copy;
     ch->ring[at].len = event.len;
-    for (unsigned i = 0; i < ch->watcher_count; i++)
-        (void)!write(ch->watchers[i].wake, &one, sizeof one);
+    wake_all(ch);
     pthread_mutex_unlock(&ch->lock);
     return SEV_OK;
 }

@@ -242,6 +242,8 @@ sev_err sev_director_prepare(const struct sev_director *d, const struct sev_dire
         e = check_valid(d, call, wish->targets, &invalidations);
     if (e == SEV_OK)
         e = d->store->assignment_get(d->store->self, wish->vehicle, call->arena, &now);
+    if (e == SEV_OK && wish->has_expected && wish->expected != now.version)
+        e = SEV_E_CONFLICT;
     if (e == SEV_OK)
         e = director_reason(call, &decision.reason, names, values);
     if (e != SEV_OK)

@@ -109,3 +109,24 @@ sev_err sev_director_register(const struct sev_director *d, const struct sev_dir
         director_refused(d, call, vehicle, "register-refused", SEV_EVENT_REGISTER_REFUSED, e);
     return e;
 }
+
+sev_err sev_director_replace(const struct sev_director *d, const struct sev_director_call *call,
+                             sev_slice vehicle, sev_slice actor, sev_slice remark, sev_slice body)
+{
+    static const char *const names[] = {"primary", "remark", NULL};
+    struct sev_decision decision = {call->now, actor, SEV_LIT("replace-ecus"), SEV_EMPTY};
+    struct sev_vehicle row;
+    struct form f;
+    if (body.len > SEV_MESSAGE_BYTES_MAX * 4)
+        return SEV_E_TOO_LONG;
+    sev_err e = d->store->vehicle_get(d->store->self, vehicle, call->arena, &row);
+    if (e == SEV_OK)
+        e = read_form(call, &row, body, &f);
+    if (e == SEV_OK)
+        e = director_reason(call, &decision.reason, names, (const sev_slice[]){f.primary, remark});
+    if (e == SEV_OK)
+        e = d->store->ecus_replace(d->store->self, vehicle, f.primary, f.ecus, f.count, &decision);
+    if (e == SEV_OK)
+        director_tell(d, SEV_EVENT_REGISTERED, e, vehicle, SEV_EMPTY);
+    return e;
+}

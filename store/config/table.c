@@ -119,6 +119,20 @@ static const struct sev_config_key time_service[] = {
     END,
 };
 
+static const struct sev_config_key admin[] = {
+    {"listen", SEV_CONFIG_ADDRESS, NULL, 0, 0, NULL, "where to listen"},
+    {"workers", SEV_CONFIG_NUMBER, "1", 1, 64, NULL, "threads that wait for connections"},
+    {"certificate", SEV_CONFIG_PATH, NULL, 0, 0, NULL,
+     "PEM file with the server's certificate, then those up to its CA"},
+    {"certificate_key", SEV_CONFIG_PATH, NULL, 0, 0, NULL, "PEM file with its private key"},
+    {"clients", SEV_CONFIG_TEXT, "", 0, 0, NULL,
+     "PEM file with CAs: operators' programs then need a certificate beside their token"},
+    {"database", SEV_CONFIG_TEXT, NULL, 0, 0, NULL, "the Director's"},
+    {"threads", SEV_CONFIG_NUMBER, "4", 1, 64, NULL,
+     "threads that wait for the database, 24 MiB each when asked for much"},
+    END,
+};
+
 static const struct sev_config_key health[] = {
     {"listen", SEV_CONFIG_ADDRESS, NULL, 0, 0, NULL,
      "where to tell /metrics, /healthz and /readyz: without TLS, so on the loopback"},
@@ -129,6 +143,7 @@ static const struct sev_config_key health[] = {
 const struct sev_config_section sev_config_table[] = {
     {"server", false, "secureevd, whatever its roles", server},
     {"director", false, "role of secureevd: says which vehicle is to have what", director},
+    {"admin", false, "role of secureevd: the API for operators", admin},
     {"images", false, "role of secureevd: serves images and their metadata", images},
     {"time", false, "role of secureevd: attests what time it is", time_service},
     {"health", false, "secureevd: how it is, for its keepers", health},

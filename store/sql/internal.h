@@ -4,7 +4,7 @@
 
 #include "driver.h"
 #include "secureev/limits.h"
-#include "secureev/store.h"
+#include "secureev/store_operator.h"
 #include "writer.h"
 
 /* What the database keeps of enumerations are their numbers: they are never given to others. */
@@ -63,6 +63,11 @@ sev_slice sev_read_text(struct sev_read *r);
 int64_t sev_read_number(struct sev_read *r);
 void sev_read_digest(struct sev_read *r, uint8_t out[SEV_SHA256_BYTES]);
 
+/** A row of these columns. */
+#define SEV_SQL_VEHICLE_COLUMNS                                                                    \
+    "id, vin, model, profile, primary_serial, status_counter, status_version, base, seen"
+void sev_sql_read_vehicle(struct sev_read *r, struct sev_vehicle *out);
+
 /** Run an operation that writes, in a transaction: see sev_writer_do. */
 static inline sev_err sev_sql_write(void *self, sev_operation *run, const void *arguments)
 {
@@ -88,7 +93,7 @@ struct sev_found {
 };
 /** @retval SEV_E_NOT_FOUND */
 sev_err sev_sql_find(struct sev_db *db, sev_slice id, sev_slice primary, struct sev_found *out);
-/** The row that explains; none for NULL. */
+/** The row that explains; none for NULL. @param vehicle  its key, 0: it is about none */
 sev_err sev_sql_explain(struct sev_db *db, int64_t vehicle, const struct sev_decision *d);
 
 /** Claims by version and invalidations; SEV_E_CONFLICT wrote nothing. */
@@ -96,6 +101,7 @@ sev_err sev_sql_assign_now(struct sev_db *db, const struct sev_assignment *a,
                            const struct sev_decision *decision);
 
 extern const struct sev_campaign_ops sev_sql_campaign_ops;
+extern const struct sev_operator_ops sev_sql_operator_ops;
 
 /* The members of struct sev_store. */
 sev_err sev_sql_vehicle_add(void *self, const struct sev_vehicle *vehicle,

@@ -21,6 +21,8 @@
         "attacks = $8, report = $9 WHERE key = $10") \
     X(DECISION_ADD, "INSERT INTO decision (vehicle, previous, time, actor, what, reason) " \
         "SELECT key, last_decision, $1, $2, $3, $4 FROM vehicle WHERE key = $5") \
+    X(DECISION_ALONE, "INSERT INTO decision (vehicle, previous, time, actor, what, reason) " \
+        "VALUES (NULL, 0, $1, $2, $3, $4)") \
     /* The newest is the one just added: one process writes at a time, keys rise. */ \
     X(DECISION_LAST, "UPDATE vehicle SET last_decision = (SELECT max(key) FROM decision) " \
         "WHERE key = $1")
@@ -53,14 +55,15 @@ sev_err sev_sql_explain(struct sev_db *db, int64_t vehicle, const struct sev_dec
     if (d == NULL)
         return SEV_OK;
     struct sev_query q;
-    sev_query_begin(&q, db, DECISION_ADD);
+    sev_query_begin(&q, db, vehicle == 0 ? DECISION_ALONE : DECISION_ADD);
     sev_query_put_int(&q, d->time);
     sev_query_put(&q, d->actor);
     sev_query_put(&q, d->what);
     sev_query_put(&q, d->reason);
-    sev_query_put_int(&q, vehicle);
+    if (vehicle != 0)
+        sev_query_put_int(&q, vehicle);
     sev_err e = sev_query_run(&q);
-    if (e != SEV_OK)
+    if (e != SEV_OK || vehicle == 0)
         return e;
     sev_query_begin(&q, db, DECISION_LAST);
     sev_query_put_int(&q, vehicle);

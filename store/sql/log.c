@@ -7,7 +7,7 @@
 /* clang-format off */
 #define TABLE(X) \
     X(UNSHIPPED, "SELECT d.key, v.id, d.time, d.actor, d.what, d.reason FROM decision d " \
-        "JOIN vehicle v ON v.key = d.vehicle WHERE d.key > " \
+        "LEFT JOIN vehicle v ON v.key = d.vehicle WHERE d.key > " \
         "coalesce((SELECT m.sequence FROM audit_mark m WHERE m.key = 1), 0) " \
         "ORDER BY d.key LIMIT $1") \
     X(SHIPPED, "INSERT INTO audit_mark (key, sequence) VALUES (1, $1) " \

@@ -4,8 +4,7 @@
 #include "internal.h"
 
 /* clang-format off */
-#define VEHICLE "SELECT id, vin, model, profile, primary_serial, status_counter, " \
-    "status_version, base, seen FROM vehicle "
+#define VEHICLE "SELECT " SEV_SQL_VEHICLE_COLUMNS " FROM vehicle "
 
 /* The vehicle is the first table, so that an unknown vehicle gives no row at all and one that has
  * nothing gives a row of NULLs. */
@@ -33,7 +32,7 @@ SEV_SQL_STATEMENTS(read, TABLE);
 
 /* ----------------------------------------------------------------- vehicles */
 
-static void read_vehicle(struct sev_read *r, struct sev_vehicle *v)
+void sev_sql_read_vehicle(struct sev_read *r, struct sev_vehicle *v)
 {
     memset(v, 0, sizeof *v);
     v->id = sev_read_text(r);
@@ -60,7 +59,7 @@ sev_err sev_sql_vehicle_get(void *self, sev_slice id, struct sev_arena *arena,
     sev_query_put(&r.q, id);
     bool found = sev_read_row(&r);
     if (found)
-        read_vehicle(&r, &v);
+        sev_sql_read_vehicle(&r, &v);
     sev_err e = sev_read_end(&r);
     if (e != SEV_OK || !found)
         return e != SEV_OK ? e : SEV_E_NOT_FOUND;
@@ -83,7 +82,7 @@ sev_err sev_sql_vehicle_list(void *self, sev_slice after, uint32_t count_max,
     sev_query_put_int(&r.q, count_max);
     while (sev_read_row(&r) && (v = sev_read_take(&r, sizeof *v)) != NULL) {
         v->next = NULL;
-        read_vehicle(&r, &v->vehicle);
+        sev_sql_read_vehicle(&r, &v->vehicle);
         *last = v;
         last = &v->next;
     }

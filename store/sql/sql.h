@@ -29,6 +29,7 @@
     X(issue)                                                                                       \
     X(log)                                                                                         \
     X(member)                                                                                      \
+    X(operator)                                                                                    \
     X(read)                                                                                        \
     X(release)
 

@@ -50,6 +50,7 @@ sev_err sev_store_open(const char *text, struct sev_store *out)
     }
     *out = (struct sev_store){
         .self = s,
+        .operators = &sev_sql_operator_ops,
         .vehicle_add = sev_sql_vehicle_add,
         .vehicle_get = sev_sql_vehicle_get,
         .vehicle_list = sev_sql_vehicle_list,

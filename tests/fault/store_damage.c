@@ -231,5 +231,5 @@ TEST(store__damaged_pages__named_and_nothing_crashes)
     }
     free(good);
     free(bad);
-    CHECK(told > rounds / 4); /* the others hit nothing that was looked at */
+    CHECK(told > rounds / 8); /* the others hit nothing that was looked at, such as other tables */
 }
