@@ -38,8 +38,8 @@ static void begin(void)
     const char *module = soft_module();
     lost = back = 0;
     if (made) {
-        sev_test_write(odd_path, SEV_EMPTY);
-        sev_test_write(logins_path, SEV_EMPTY);
+        sev_test_write(odd_path, SEV_LIT(""));
+        sev_test_write(logins_path, SEV_LIT(""));
         return;
     }
     made = true;
@@ -53,7 +53,7 @@ static void begin(void)
     sev_test_write(folder, sev_slice_of(text, strlen(text)));
     CHECK(setenv("SOFTHSM2_CONF", folder, 1) == 0 && setenv("SOFTHSM2_MODULE", module, 1) == 0);
     CHECK(setenv("ODD_TOKEN", odd_path, 1) == 0);
-    sev_test_write(odd_path, SEV_EMPTY);
+    sev_test_write(odd_path, SEV_LIT(""));
     for (unsigned i = 0; i < 3; i++) { /* "one", "two", "two" */
         snprintf(text, sizeof text,
                  "softhsm2-util --init-token --free --label %s --pin " PIN
@@ -61,7 +61,7 @@ static void begin(void)
                  i == 0 ? "one" : "two");
         CHECK(system(text) == 0);
     }
-    sev_test_write(logins_path, SEV_EMPTY);
+    sev_test_write(logins_path, SEV_LIT(""));
 }
 
 static sev_err open_with(const char *module, const char *label, const char *pin,

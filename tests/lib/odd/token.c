@@ -34,6 +34,21 @@ static void be_good_again(void)
         (void)!truncate(path, 0);
 }
 
+/* SoftHSM 2.6 loses some bytes for each use of an Edwards key: nothing for a leak checker of ours.
+ */
+__attribute__((weak)) void __lsan_disable(void);
+__attribute__((weak)) void __lsan_enable(void);
+static void begin_leaking(void)
+{
+    if (__lsan_disable != NULL)
+        __lsan_disable();
+}
+static void end_leaking(void)
+{
+    if (__lsan_enable != NULL)
+        __lsan_enable();
+}
+
 static CK_RV slots(CK_BBOOL present, CK_SLOT_ID *list, CK_ULONG *count)
 {
     if (!is("gone"))
@@ -81,13 +96,18 @@ static CK_RV sign_init(CK_SESSION_HANDLE session, CK_MECHANISM *how, CK_OBJECT_H
         be_good_again();
         (void)soft.C_Logout(session);
     }
-    return soft.C_SignInit(session, how, key);
+    begin_leaking();
+    CK_RV rv = soft.C_SignInit(session, how, key);
+    end_leaking();
+    return rv;
 }
 
 static CK_RV sign(CK_SESSION_HANDLE session, CK_BYTE *data, CK_ULONG data_len, CK_BYTE *out,
                   CK_ULONG *len)
 {
+    begin_leaking();
     CK_RV rv = soft.C_Sign(session, data, data_len, out, len);
+    end_leaking();
     if (rv == CKR_OK && is("lies"))
         out[0] ^= 1;
     return rv;
@@ -100,6 +120,17 @@ static CK_RV attributes(CK_SESSION_HANDLE session, CK_OBJECT_HANDLE key, CK_ATTR
     for (CK_ULONG i = 0; i < count && rv == CKR_OK; i++)
         if (list[i].type == CKA_EXTRACTABLE && list[i].pValue != NULL && is("open"))
             *(CK_BBOOL *)list[i].pValue = CK_TRUE;
+    return rv;
+}
+
+static CK_RV generate(CK_SESSION_HANDLE session, CK_MECHANISM *how, CK_ATTRIBUTE *public_half,
+                      CK_ULONG public_count, CK_ATTRIBUTE *private_half, CK_ULONG private_count,
+                      CK_OBJECT_HANDLE *out_public, CK_OBJECT_HANDLE *out_private)
+{
+    begin_leaking();
+    CK_RV rv = soft.C_GenerateKeyPair(session, how, public_half, public_count, private_half,
+                                      private_count, out_public, out_private);
+    end_leaking();
     return rv;
 }
 
@@ -120,6 +151,7 @@ __attribute__((visibility("default"))) CK_RV C_GetFunctionList(CK_FUNCTION_LIST 
     odd.C_Login = login;
     odd.C_SignInit = sign_init;
     odd.C_Sign = sign;
+    odd.C_GenerateKeyPair = generate;
     odd.C_GetAttributeValue = attributes;
     odd.C_GetFunctionList = C_GetFunctionList;
     *out = &odd;
