@@ -39,6 +39,13 @@ typedef enum sev_level { SEV_LEVEL_INFO, SEV_LEVEL_WARNING, SEV_LEVEL_ALARM } se
     X(CAMPAIGN_PAUSED, "campaign.paused", ALARM, "a campaign paused by itself")                    \
     X(CAMPAIGN_TROUBLE, "campaign.trouble", WARNING, "a campaign's step failed; it is tried again") \
     X(INVALIDATED, "release.invalidated", WARNING, "a release is not given to anybody any more")   \
+    X(ENROLLED, "registry.enrolled", INFO, "a vehicle became an identity and got its certificate") \
+    X(RENEWED, "registry.renewed", INFO, "a vehicle got its next certificate")                     \
+    X(CLAIMED, "registry.claimed", WARNING, "the shared credential claimed a vehicle")             \
+    X(ENROL_REFUSED, "registry.refused", ALARM, "no certificate was given")                        \
+    X(DID_CHANGED, "registry.did_changed", INFO, "an identity began, changed or ended")            \
+    X(DID_REFUSED, "registry.did_refused", WARNING, "an entry of an identity was refused")         \
+    X(CHALLENGE_REFUSED, "registry.challenge_refused", WARNING, "somebody is not who he said to be") \
     X(CLOCK_JUMPED, "time.clock_jumped", ALARM, "the clock was set: nothing is attested any more")  \
     X(API_STRANGER, "admin.token_refused", WARNING, "somebody without a good token asked the admin API") \
     X(API_CHANGED, "admin.changed", INFO, "an operator changed something")                         \

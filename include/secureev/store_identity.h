@@ -27,7 +27,7 @@ struct sev_enrolment_token {
     bool again;    /**< for a vehicle that has enrolled before: an operator said so */
     bool enrolled; /**< it has, whatever became of its certificates */
     bool spent;
-    uint8_t spent_on[SEV_SHA256_BYTES]; /**< the request */
+    uint8_t spent_on[SEV_SHA256_BYTES]; /**< whatever the registry says that it was */
     sev_slice certificate;              /**< DER that was given for it */
 };
 
