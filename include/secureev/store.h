@@ -1,5 +1,5 @@
 /* store - what a server remembers: a narrow interface of the domain's own operations, written once
- * (store/sql) over drivers (store/sqlite; later store/postgres). One suite tests them all.
+ * (store/sql) over drivers (store/sqlite, store/postgres). One suite tests them all.
  * DESIGN 9. SPDX-License-Identifier: MIT */
 #ifndef SECUREEV_STORE_H
 #define SECUREEV_STORE_H
@@ -19,7 +19,8 @@
  * limits.h says, negative, or missing: such an argument reaches no database), SEV_E_MEMORY (arena
  * too small), SEV_E_STORE (the database is damaged), SEV_E_IO (the disk is full, not writable or
  * gone), SEV_E_BUSY (not now). Outputs are untouched unless SEV_OK. Nobody sees an operation that
- * failed with SEV_E_IO; a loss of power just then may make it appear: expected values tell. */
+ * failed with SEV_E_IO; a loss of power just then, or of a database server that does not come back
+ * within seconds to be asked, may make it appear: expected values tell. */
 
 /* --------------------------------------------------------------- inventory */
 
@@ -194,11 +195,19 @@ struct sev_store {
     const struct sev_operator_ops *operators;
 };
 
-/** SQLite in WAL mode with one writer and group commit.
- *  @param text  the path of the database file; made where absent, for its owner alone
- *  @retval SEV_E_CONFIG  made by a newer version of this program, or not ours; it is untouched
- *  @retval SEV_E_UNSAFE_FILE  a link, or no regular file
- *  @retval SEV_E_STORE, SEV_E_IO, SEV_E_BUSY, SEV_E_MEMORY, SEV_E_BAD_NAME */
+/**
+ * One writer with group commit, and connections to read with.
+ *
+ * @param text  "postgresql://...", as libpq reads it; several processes may share the database.
+ *              Anything else is the path of an SQLite file, made where absent, for its owner alone
+ * @retval SEV_E_CONFIG  made by a newer version of this program, or not ours: it is untouched; or
+ *                       no text that libpq can read
+ * @retval SEV_E_UNSAFE_FILE  a link, or no regular file
+ * @retval SEV_E_IO  the file cannot be had, the server not be reached
+ * @retval SEV_E_STORE, SEV_E_BUSY, SEV_E_MEMORY, SEV_E_BAD_NAME
+ *
+ * A server that goes away is SEV_E_IO until it is there again; nothing has to be opened anew.
+ */
 SEV_MUST_USE sev_err sev_store_open(const char *text, struct sev_store *out);
 /** Nobody uses it any more. Closing one that is closed is fine. */
 void sev_store_close(struct sev_store *store);

@@ -78,7 +78,7 @@ struct sev_driver {
     int64_t (*get_int)(struct sev_query *q);
     void (*end)(struct sev_query *q); /**< always called, if begin was */
 };
-extern const struct sev_driver sev_driver_sqlite;
+extern const struct sev_driver sev_driver_sqlite, sev_driver_postgres;
 
 void sev_db_close(struct sev_db *db);
 

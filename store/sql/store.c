@@ -31,12 +31,23 @@ static void release(struct sev_sql_store *s)
     free(s);
 }
 
+static bool begins(const char *text, const char *with)
+{
+    return strncmp(text, with, strlen(with)) == 0;
+}
+
+static const struct sev_driver *driver_of(const char *text)
+{
+    bool server = begins(text, "postgresql://") || begins(text, "postgres://");
+    return server ? &sev_driver_postgres : &sev_driver_sqlite;
+}
+
 sev_err sev_store_open(const char *text, struct sev_store *out)
 {
     struct sev_sql_store *s = allocate();
     if (s == NULL)
         return SEV_E_MEMORY;
-    s->driver = &sev_driver_sqlite;
+    s->driver = driver_of(text);
     struct sev_db db;
     sev_err e = s->driver->open_writer(text, &db, s->place);
     if (e == SEV_OK) {

@@ -65,10 +65,14 @@ static sev_err run_one(struct sev_db *db, struct sev_job *job)
     if (e != SEV_OK)
         return e;
     job->result = job->run(db, job->arguments);
+    /* A driver may put off what has no result; RELEASE tells what came of it. */
+    if (job->result == SEV_OK)
+        job->result = step(db, SEV_STEP_RELEASE);
     if (!db->driver->in_transaction(db))
         return job->result != SEV_OK ? job->result : SEV_E_STORE;
-    if (job->result != SEV_OK)
-        e = step(db, SEV_STEP_UNDO);
+    if (job->result == SEV_OK)
+        return SEV_OK;
+    e = step(db, SEV_STEP_UNDO);
     return e != SEV_OK ? e : step(db, SEV_STEP_RELEASE);
 }
 

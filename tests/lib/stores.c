@@ -1,10 +1,12 @@
 /* stores - the providers of store.h, and what tests put into them. SPDX-License-Identifier: MIT */
 #include "stores.h"
 
+#include "postgres.h"
 #include "test.h"
 
 const struct store_provider store_providers[] = {
-    {"sqlite", sev_store_open, sev_store_close},
+    {"sqlite", store_path},
+    {"postgres", test_pg_place},
 };
 const uint32_t store_provider_count = sizeof store_providers / sizeof store_providers[0];
 
@@ -19,10 +21,10 @@ const char *store_path(void)
 bool store_next(uint32_t *provider, struct sev_store *s)
 {
     if (*provider > 0)
-        store_providers[*provider - 1].close(s);
+        sev_store_close(s);
     if (*provider == store_provider_count)
         return false;
-    CHECK_OK(store_providers[(*provider)++].open(store_path(), s));
+    CHECK_OK(sev_store_open(store_providers[(*provider)++].place(), s));
     return true;
 }
 

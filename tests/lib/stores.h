@@ -7,8 +7,7 @@
 
 struct store_provider {
     const char *name;
-    sev_err (*open)(const char *path, struct sev_store *out);
-    void (*close)(struct sev_store *store);
+    const char *(*place)(void); /**< where nothing is yet, for sev_store_open. Static storage */
 };
 extern const struct store_provider store_providers[];
 extern const uint32_t store_provider_count;
@@ -18,7 +17,7 @@ extern const uint32_t store_provider_count;
     struct sev_store s = {0};                                                                      \
     for (uint32_t provider = 0; store_next(&provider, &s);)
 bool store_next(uint32_t *provider, struct sev_store *s);
-/** A path in the test's folder at which nothing is yet. Static storage. */
+/** The first provider's: a path in the test's folder. */
 const char *store_path(void);
 
 /* Things that are accepted; tests then break one of them. */

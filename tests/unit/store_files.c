@@ -352,20 +352,19 @@ TEST(store__arena_too_small__memory_nothing_put_out_and_nothing_taken)
 TEST(store__closed_and_opened_again__everything_is_there)
 {
     for (uint32_t i = 0; i < store_provider_count; i++) {
-        const struct store_provider *p = &store_providers[i];
         struct sev_store s;
         char path[300];
-        snprintf(path, sizeof path, "%s", store_path());
-        CHECK_OK(p->open(path, &s));
+        snprintf(path, sizeof path, "%s", store_providers[i].place());
+        CHECK_OK(sev_store_open(path, &s));
         store_register(&s, "v");
         struct sev_assignment a = store_assignment("v", 1);
         CHECK_OK(CALL(s, assign, &a, NULL));
-        p->close(&s);
+        sev_store_close(&s);
         CHECK(s.self == NULL);
-        p->close(&s); /* nothing is open: fine */
-        CHECK_OK(p->open(path, &s));
+        sev_store_close(&s); /* nothing is open: fine */
+        CHECK_OK(sev_store_open(path, &s));
         CHECK_TEXT(store_get(&s, "v").primary, "primary");
         CHECK_ERR(CALL(s, assign, &a, NULL), SEV_E_CONFLICT);
-        p->close(&s);
+        sev_store_close(&s);
     }
 }

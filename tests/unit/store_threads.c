@@ -252,19 +252,19 @@ TEST(store__closed_after_many_callers__all_they_were_told_is_there)
         struct member members[MANY];
         struct sev_store s;
         char path[300], id[16];
-        snprintf(path, sizeof path, "%s", store_path());
-        CHECK_OK(store_providers[p].open(path, &s));
+        snprintf(path, sizeof path, "%s", store_providers[p].place());
+        CHECK_OK(sev_store_open(path, &s));
         memset(&c, 0, sizeof c);
         c.store = &s;
         each_of(&c, members, MANY, run_add);
         wait_for(members, MANY);
-        store_providers[p].close(&s);
-        CHECK_OK(store_providers[p].open(path, &s));
+        sev_store_close(&s);
+        CHECK_OK(sev_store_open(path, &s));
         for (int i = 0; i < MANY; i++) {
             snprintf(id, sizeof id, "w%d", i);
             CHECK_EQ(members[i].faults, 0);
             CHECK_SLICE(store_get(&s, id).id, store_text(id));
         }
-        store_providers[p].close(&s);
+        sev_store_close(&s);
     }
 }
