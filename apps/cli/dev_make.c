@@ -251,7 +251,8 @@ static void write_servers_config(struct dev *d)
     put_tls(d, &t);
     cli_text_printf(&t,
                     "database = %s/servers/director.db\nmetadata = %s/servers/roots\n"
-                    "signer = %s/run/signer.sock\npoll_interval = 1m\npoll_jitter = 10s\n",
+                    "signer = %s/run/signer.sock\npoll_interval = 1m\npoll_jitter = 10s\n"
+                    "enrolment = foreign\n",
                     d->dir, d->dir, d->dir);
     put_role(d, &t, "images", 1);
     put_tls(d, &t);

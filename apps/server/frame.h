@@ -142,7 +142,8 @@ struct app_role {
     sev_err (*ready)(struct app_instance *i, char *why);
     void (*measure)(struct app_instance *i, struct app_measures *m); /**< may be NULL */
 };
-extern const struct app_role role_director, role_images, role_time, role_admin, role_health;
+extern const struct app_role role_director, role_images, role_time, role_admin, role_health,
+    role_registry;
 
 SEV_MUST_USE sev_err app_start(struct app *app, const struct app_role *role,
                                const struct sev_config_block *block, struct app_instance **out);

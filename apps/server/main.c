@@ -11,7 +11,7 @@
 #include "secureev/log.h"
 
 static const struct app_role *const roles[] = {&role_director, &role_images, &role_time,
-                                               &role_admin, &role_health};
+                                               &role_registry, &role_admin,  &role_health};
 #define ROLES (sizeof roles / sizeof roles[0])
 
 static struct {

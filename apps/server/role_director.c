@@ -4,6 +4,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "enrolled.h"
 #include "roots.h"
 #include "secureev/director.h"
 
@@ -179,7 +180,7 @@ static void answer_heard(struct app_call *c)
 
 /* The second half is aktualizr's, contract 6: where it wants a file it writes whatever comes, so
  * its refusals have no body (contract 4). */
-#define HEARD APP_AT_ONCE, SEV_MANIFEST_BYTES_MAX, answer_heard, NULL
+#define HEARD 0, SEV_MANIFEST_BYTES_MAX, answer_heard, NULL
 static const struct app_route routes[] = {
     {SEV_HTTP_POST, "/status", 0, SEV_MESSAGE_BYTES_MAX, answer_status, NULL},
     {SEV_HTTP_POST, "/ecus", 0, SEV_MANIFEST_BYTES_MAX, answer_ecus, NULL},
@@ -228,6 +229,12 @@ static void close_role(struct app_instance *i)
     free(r);
 }
 
+static sev_err check(struct app_call *c)
+{
+    struct director *r = c->instance->own;
+    return app_enrolment_required(c->instance) ? app_enrolled(c, &r->store) : SEV_OK;
+}
+
 const struct app_role role_director = {.section = "director",
                                        .routes = routes,
                                        .route_count = sizeof routes / sizeof routes[0],
@@ -235,4 +242,5 @@ const struct app_role role_director = {.section = "director",
                                        .signs = true,
                                        .open = open_role,
                                        .reload = reload,
-                                       .close = close_role};
+                                       .close = close_role,
+                                       .check = check};

@@ -98,6 +98,9 @@ static const struct sev_config_key director[] = {
     {"timestamp_key", SEV_CONFIG_TEXT, "director-timestamp", 0, 0, NULL, "its name at the signer"},
     {"aktualizr_key", SEV_CONFIG_TEXT, "", 0, 0, NULL,
      "likewise, of targets in aktualizr's dialect; not given, it is not spoken"},
+    {"enrolment", SEV_CONFIG_CHOICE, "required", 0, 0, "required foreign",
+     "required: certificates that the registry gave to vehicles of this database, until they are "
+     "revoked; foreign: whatever the CAs in 'clients' gave, and nobody can revoke it here"},
     {"threads", SEV_CONFIG_NUMBER, "8", 1, 256, NULL,
      "threads that wait for database and signer, 16 MiB each"},
     {"poll_interval", SEV_CONFIG_SECONDS, "1d", 1, 90 * DAY, NULL, "when vehicles come again"},
@@ -109,6 +112,24 @@ static const struct sev_config_key director[] = {
 static const struct sev_config_key images[] = {
     LISTENER,
     {"folder", SEV_CONFIG_PATH, NULL, 0, 0, NULL, "what `secureev repo publish` made; served"},
+    END,
+};
+
+static const struct sev_config_key registry[] = {
+    LISTENER,
+    {"database", SEV_CONFIG_PATH, NULL, 0, 0, NULL, "the Director's"},
+    {"signer", SEV_CONFIG_PATH, NULL, 0, 0, NULL, "Unix socket of secureev-signer"},
+    {"key", SEV_CONFIG_TEXT, "registry-ca", 0, 0, NULL, "name of its CA's key at the signer"},
+    {"issuer", SEV_CONFIG_PATH, NULL, 0, 0, NULL,
+     "PEM file with that CA's certificate, and those up to its root: for vehicles"},
+    {"server_ca", SEV_CONFIG_PATH, NULL, 0, 0, NULL,
+     "PEM file with the CA of the servers' certificates: for aktualizr's vehicles"},
+    {"certificate_life", SEV_CONFIG_SECONDS, "90d", 1, 400 * DAY, NULL,
+     "how long the certificates that it gives are good; at most the key's life_max at the signer"},
+    {"shared_credential", SEV_CONFIG_PATH, "", 0, 0, NULL,
+     "PEM file with the certificate of aktualizr's shared credential; not given, there is none"},
+    {"threads", SEV_CONFIG_NUMBER, "4", 1, 256, NULL,
+     "threads that wait for database and signer, 8 MiB each"},
     END,
 };
 
@@ -145,6 +166,8 @@ const struct sev_config_section sev_config_table[] = {
     {"director", false, "role of secureevd: says which vehicle is to have what", director},
     {"admin", false, "role of secureevd: the API for operators", admin},
     {"images", false, "role of secureevd: serves images and their metadata", images},
+    {"registry", false, "role of secureevd: gives vehicles their certificates, tells who is who",
+     registry},
     {"time", false, "role of secureevd: attests what time it is", time_service},
     {"health", false, "secureevd: how it is, for its keepers", health},
     {"signer", false, "secureev-signer, the process that holds the online keys", signer},

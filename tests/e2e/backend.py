@@ -83,6 +83,8 @@ class Authority:
 class World:
     """Keys, repositories and processes, made once."""
 
+    enrolment = "foreign"  # certificates of the Authority above, which no registry gave
+
     def __init__(self):
         self.dir = tempfile.mkdtemp(prefix="sev-d-")
         self.processes = []
@@ -235,6 +237,7 @@ class World:
             "[server]\nlog = json\naccess_log = yes\n[director]\nlisten = 127.0.0.1:0\n"
             f"{tls}database = {self.dir}/director.db\nmetadata = {self.dir}/roots\n"
             f"signer = {self.dir}/signer.sock\nthreads = 4\npoll_interval = 10m\n"
+            f"enrolment = {self.enrolment}\n"
             "aktualizr_key = director-old\n[health]\nlisten = 127.0.0.1:0\n").encode())
         self.images_config = self.write("images.conf", (
             f"[server]\nlog = json\n[images]\nlisten = 127.0.0.1:0\n{tls}"
