@@ -4,6 +4,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "campaigner.h"
 #include "enrolled.h"
 #include "roots.h"
 #include "secureev/director.h"
@@ -12,6 +13,7 @@ struct director {
     struct sev_store store;
     bool store_open;
     struct roots_shelf *roots;
+    struct campaigner *campaigner;
 };
 
 /* What an answer works with; begun by begin(), ended by end(). */
@@ -212,6 +214,8 @@ static sev_err open_role(struct app_instance *i)
         return e;
     e = sev_store_open(database, &r->store);
     r->store_open = e == SEV_OK;
+    if (e == SEV_OK && sev_config_switch(i->block, "campaigns"))
+        e = campaigner_start(&r->store, i->app->events, &r->campaigner);
     return e == SEV_OK ? e : app_fail(i->app, e, sev_err_sentence(e), database);
 }
 
@@ -223,6 +227,7 @@ static sev_err reload(struct app_instance *i)
 static void close_role(struct app_instance *i)
 {
     struct director *r = i->own;
+    campaigner_stop(r->campaigner);
     if (r->store_open)
         sev_store_close(&r->store);
     roots_close(r->roots);

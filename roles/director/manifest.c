@@ -3,6 +3,8 @@
  * REQ-DIR-05 REQ-DIR-10 REQ-DIR-11 SPDX-License-Identifier: MIT */
 #include "internal.h"
 
+#include "secureev/store_campaign.h"
+
 struct hearing {
     const struct sev_director *d;
     const struct sev_director_call *call;
@@ -91,6 +93,22 @@ static sev_err hear(struct hearing *h, sev_slice bytes)
     return h->news == NULL ? SEV_E_MEMORY : hear_reports(h);
 }
 
+/* What campaigns count failures by: the vehicle has signed it. */
+static sev_err keep_installation(const struct hearing *h)
+{
+    const struct sev_store *s = h->d->store;
+    struct sev_installation i = {.counter = h->counter,
+                                 .success = h->manifest.installation.result.success,
+                                 .code = h->manifest.installation.result.code,
+                                 .correlation_id = h->manifest.installation.correlation_id};
+    if (s->campaigns == NULL)
+        return SEV_OK;
+    while (i.code.len > SEV_MESSAGE_TEXT_BYTES_MAX ||
+           (i.code.len != 0 && !sev_utf8_valid(i.code))) /* not in the middle of a character */
+        i.code.len--;
+    return s->campaigns->installation_put(s->self, h->vehicle.id, &i);
+}
+
 static sev_err keep(const struct hearing *h)
 {
     static const char *const names[] = {"code", "correlation", NULL};
@@ -107,6 +125,9 @@ static sev_err keep(const struct hearing *h)
                                    .ecu_count = h->news_count,
                                    .decision = &decision};
     sev_err e = director_reason(h->call, &decision.reason, names, values);
+    /* Before the counter rises: when we are killed between them the vehicle says it again. */
+    if (e == SEV_OK && told)
+        e = keep_installation(h);
     return e == SEV_OK ? h->d->store->status_accept(h->d->store->self, &news) : e;
 }
 

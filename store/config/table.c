@@ -106,6 +106,8 @@ static const struct sev_config_key director[] = {
     {"poll_interval", SEV_CONFIG_SECONDS, "1d", 1, 90 * DAY, NULL, "when vehicles come again"},
     {"poll_jitter", SEV_CONFIG_SECONDS, "1h", 0, 90 * DAY, NULL,
      "random addition to it, so that they do not come together"},
+    {"campaigns", SEV_CONFIG_SWITCH, "yes", 0, 0, NULL,
+     "move campaigns on; any number of processes of one database may"},
     END,
 };
 

@@ -222,6 +222,41 @@ static inline void fleet_run(void)
     CHECK(!more);
 }
 
+struct fleet_tally {
+    struct sev_campaign_counts counts;
+    int members, open;
+};
+
+static inline bool fleet_tally_one(void *context, const struct sev_member *m)
+{
+    struct fleet_tally *t = context;
+    t->counts.of[m->group][m->state]++;
+    t->members++;
+    t->open += m->state == SEV_MEMBER_ASSIGNED || m->state == SEV_MEMBER_OVERDUE;
+    return true;
+}
+
+/* What holds at any moment: counts are those of the members, nobody was given more than was written
+ * down, no more are on their way than may be. */
+static inline void fleet_check(const char *name, int64_t concurrency)
+{
+    static const struct sev_member_cursor first = {0, 0, 0};
+    struct fleet_tally t = {.members = 0};
+    struct sev_campaign_counts counts;
+    const struct sev_campaign_ops *ops = fleet.store.campaigns;
+    (void)fleet_call();
+    CHECK_OK(ops->members(fleet.store.self, store_text(name), SEV_MEMBER_STATE_COUNT, &first, 1000,
+                          &fleet.arena, fleet_tally_one, &t));
+    CHECK_OK(ops->counts(fleet.store.self, store_text(name), &counts));
+    CHECK_EQ(memcmp(&counts, &t.counts, sizeof counts), 0);
+    CHECK(t.open <= concurrency);
+    for (int i = 0; i < fleet.count; i++) {
+        struct sev_member m = fleet_member(name, i);
+        if (m.state != SEV_MEMBER_STATE_COUNT)
+            CHECK_EQ(fleet_version(i), m.tries); /* of one campaign alone: each is an assignment */
+    }
+}
+
 #define FLEET_ALL "[{\"errorPercent\":10,\"percent\":100,\"successPercent\":90}]"
 #define FLEET_CANARY                                                                               \
     "[{\"errorPercent\":0,\"successPercent\":100,\"vehicles\":[\"v001\",\"v003\"]},"               \
