@@ -41,8 +41,22 @@
     X(POST, "/operators", ADMIN, API_SECRET, 4096, operator_add)                                   \
     X(GET, "/operators/{operator}", ADMIN, 0, 0, operator_get)                                     \
     X(PATCH, "/operators/{operator}", ADMIN, API_VERSIONED, 4096, operator_change)                 \
-    X(POST, "/operators/{operator}/rotate", ADMIN, API_SECRET, 1024, operator_rotate)
-#define API_RESOURCES(X) X(server) X(inventory) X(operators)
+    X(POST, "/operators/{operator}/rotate", ADMIN, API_SECRET, 1024, operator_rotate)              \
+    X(GET, "/campaigns", VIEWER, 0, 0, campaign_list)                                              \
+    X(POST, "/campaigns", PUBLISHER, 0, SEV_CAMPAIGN_BYTES_MAX, campaign_create)                   \
+    X(GET, "/campaigns/{campaign}", VIEWER, 0, 0, campaign_get)                                    \
+    X(GET, "/campaigns/{campaign}/members", VIEWER, 0, 0, campaign_members)                        \
+    X(GET, "/campaigns/{campaign}/progress", VIEWER, 0, 0, campaign_progress)                      \
+    X(POST, "/campaigns/{campaign}/submit", PUBLISHER, 0, 4096, campaign_submit)                   \
+    X(POST, "/campaigns/{campaign}/approve", APPROVER, 0, 4096, campaign_approve)                  \
+    X(POST, "/campaigns/{campaign}/reject", APPROVER, 0, 4096, campaign_reject)                    \
+    X(POST, "/campaigns/{campaign}/pause", PUBLISHER, 0, 4096, campaign_pause)                     \
+    X(POST, "/campaigns/{campaign}/resume", PUBLISHER, 0, 4096, campaign_resume)                   \
+    X(POST, "/campaigns/{campaign}/retry", PUBLISHER, 0, 4096, campaign_retry)                     \
+    X(POST, "/campaigns/{campaign}/abort", ADMIN, 0, 4096, campaign_abort)                         \
+    X(GET, "/releases/invalidated", VIEWER, 0, 0, release_invalidated)                             \
+    X(POST, "/releases/invalidate", ADMIN, 0, 4096, release_invalidate)
+#define API_RESOURCES(X) X(server) X(inventory) X(operators) X(campaigns)
 /* clang-format on */
 
 enum {

@@ -535,7 +535,8 @@ const struct api_doc api_doc_assignment_put = {
     .answer = "Assignment",
     .tagged = true,
     .refusals = "foreign_ecu wrong_hardware duplicate_ecu release_counter_rollback stepping_stone "
-                "plaintext_downgrade bundle_mixed bad_name not_canonical too_long exists"};
+                "plaintext_downgrade bundle_mixed bad_name not_canonical too_long exists "
+                "release_invalidated"};
 
 sev_err api_assignment_put(struct api_call *call)
 {

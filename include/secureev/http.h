@@ -28,6 +28,7 @@
     X(REVOKED, 403)                                                                                \
     X(DID_DEACTIVATED, 403)                                                                        \
     X(CLAIM, 403)                                                                                  \
+    X(FOUR_EYES, 403)                                                                              \
     X(NOT_FOUND, 404)                                                                              \
     X(ABSENT, 404)                                                                                 \
     X(TOO_SLOW, 408)                                                                               \
@@ -35,6 +36,8 @@
     X(EXISTS, 409)                                                                                 \
     X(CONFLICT, 409)                                                                               \
     X(LAST_ADMIN, 409)                                                                             \
+    X(WRONG_STATE, 409)                                                                            \
+    X(INVALIDATED, 409)                                                                            \
     X(IN_PROGRESS, 409)                                                                            \
     X(STALE, 412)                                                                                  \
     X(MEDIA_TYPE, 415)                                                                             \
