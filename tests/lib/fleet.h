@@ -33,6 +33,7 @@ static struct fleet {
     int alarms, troubles;
 } fleet;
 
+static uint32_t fleet_provider; /* of the stores that are opened */
 static uint8_t fleet_memory[SEV_DIRECTOR_ARENA_BYTES], fleet_keep[SEV_CAMPAIGN_KEEP_BYTES];
 static const struct sev_campaign_actor fleet_anna = {{(const uint8_t *)"anna", 4},
                                                      {(const uint8_t *)"because", 7}};
@@ -80,7 +81,7 @@ static inline void fleet_begin(int count)
     if (fleet.store.self != NULL)
         sev_store_close(&fleet.store);
     memset(&fleet, 0, sizeof fleet);
-    CHECK_OK(store_providers[0].open(store_path(), &fleet.store));
+    CHECK_OK(sev_store_open(store_providers[fleet_provider].place(), &fleet.store));
     fleet.d = (struct sev_director){.store = &fleet.store, .events = {NULL, fleet_note}};
     fleet.call = (struct sev_director_call){&fleet.arena, NULL, FLEET_START};
     fleet.runner = (struct sev_campaign_runner){.director = &fleet.d,

@@ -21,7 +21,7 @@ static void start(int count, const char *concurrency, const char *groups, const 
 
 /* ------------------------------------------------------------------ the road */
 
-TEST(campaign_run__canary_first_then_the_rest__until_all_have_it)
+static void canary_first(void)
 {
     start(20, "5", FLEET_CANARY, "");
     CHECK_EQ(count_assigned(), 2);
@@ -51,6 +51,13 @@ TEST(campaign_run__canary_first_then_the_rest__until_all_have_it)
     for (int i = 0; i < fleet.count; i++)
         CHECK_EQ(fleet_version(i), 1); /* nobody twice */
     CHECK_EQ(fleet.alarms, 0);
+}
+
+TEST(campaign_run__canary_first_then_the_rest__until_all_have_it)
+{
+    for (fleet_provider = 0; fleet_provider < store_provider_count; fleet_provider++)
+        canary_first();
+    fleet_provider = 0;
 }
 
 TEST(campaign_run__what_is_assigned__is_what_the_director_checks_and_explains)
