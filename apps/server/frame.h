@@ -20,7 +20,8 @@ struct app {
     bool access_log;
     uint32_t drain_ms;
     sev_time started;
-    struct sev_config_note note; /**< why something could not be: for the main thread alone */
+    const struct sev_config *config; /**< all of it */
+    struct sev_config_note note;     /**< why something could not be: for the main thread alone */
     unsigned instance_count;
     struct app_instance *instances[APP_ROLES_MAX]; /**< NULL: that role does not run */
 };

@@ -147,6 +147,7 @@ int main(int argc, char **argv)
                                .started = (sev_time)time(NULL)};
     if (sev_config_load_ours(&fs, path, &process.config, &process.app.note) != SEV_OK)
         return fail();
+    process.app.config = &process.config;
     const struct sev_config_block *b = sev_config_next(&process.config, "server", NULL);
     if (b != NULL) {
         process.app.events =

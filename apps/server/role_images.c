@@ -1,5 +1,5 @@
-/* role_images - serves what `secureev repo publish` made: a folder, and nothing outside of it.
- * SPDX-License-Identifier: MIT */
+/* role_images - serves what `secureev repo publish` made, and what was uploaded since: a folder,
+ * and nothing outside of it. SPDX-License-Identifier: MIT */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
@@ -11,11 +11,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "frame.h"
-
-struct images {
-    int folder;
-};
+#include "role_images.h"
 
 /* The kernel walks the path: beneath the folder, through no link of any kind. REQ-H06 */
 static int open_beneath(int folder, const char *path)
@@ -32,7 +28,7 @@ static bool is_hidden(const char *path)
     return path[0] == '.' || strstr(path, "/.") != NULL;
 }
 
-static sev_err open_file(const struct images *r, sev_slice name, int *out, struct stat *status)
+static sev_err open_file(const struct images_role *r, sev_slice name, int *out, struct stat *status)
 {
     char path[APP_PATH_BYTES_MAX];
     if (name.len >= sizeof path)
@@ -77,22 +73,39 @@ static void answer_file(struct app_call *call)
 static const struct app_route routes[] = {
     {SEV_HTTP_GET, "/aktualizr/{path...}", APP_AT_ONCE | APP_REFUSE_EMPTY, 0, answer_file, NULL},
     {SEV_HTTP_GET, "/{path...}", APP_AT_ONCE, 0, answer_file, NULL},
+    {SEV_HTTP_PUT, "/targets/{path...}", 0, 0, images_upload_image, &images_stream},
+    {SEV_HTTP_PUT, "/{file}", 0, SEV_TARGETS_BYTES_MAX, images_upload_file, NULL},
 };
+
+static sev_err first(struct app_call *call)
+{
+    return call->request->method == SEV_HTTP_PUT ? images_upload_may(call) : SEV_OK;
+}
+
+static sev_err ready(struct app_instance *i, char *why)
+{
+    return images_uploads_ready(((struct images_role *)i->own)->uploads, why);
+}
 
 static sev_err open_role(struct app_instance *i)
 {
     const char *path = sev_config_text(i->block, "folder");
-    struct images *r = malloc(sizeof *r);
+    struct images_role *r = malloc(sizeof *r);
     if (r == NULL)
         return app_fail(i->app, SEV_E_MEMORY, sev_err_sentence(SEV_E_MEMORY), path);
     i->own = r;
+    r->uploads = NULL;
     r->folder = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
-    return r->folder < 0 ? app_fail(i->app, SEV_E_IO, strerror(errno), path) : SEV_OK;
+    if (r->folder < 0)
+        return app_fail(i->app, SEV_E_IO, strerror(errno), path);
+    bool takes = sev_config_text(i->block, "uploads")[0] != '\0';
+    return takes ? images_uploads_open(i, &r->uploads) : SEV_OK;
 }
 
 static void close_role(struct app_instance *i)
 {
-    struct images *r = i->own;
+    struct images_role *r = i->own;
+    images_uploads_close(r->uploads);
     if (r->folder >= 0)
         close(r->folder);
     free(r);
@@ -101,5 +114,10 @@ static void close_role(struct app_instance *i)
 const struct app_role role_images = {.section = "images",
                                      .routes = routes,
                                      .route_count = sizeof routes / sizeof routes[0],
+                                     .threads = 2,
+                                     .arena_bytes = 1u << 20, /* an answer */
+                                     .signs = true,
+                                     .first = first,
+                                     .ready = ready,
                                      .open = open_role,
                                      .close = close_role};

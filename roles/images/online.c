@@ -243,8 +243,26 @@ sev_err images_bring_online(struct images_work *w, const struct images_online *o
     return e == SEV_OK ? sev_file_replace(w->im->fs, path, o->timestamp, 0644) : e;
 }
 
-/* A second name for bytes that are whole: never over what is there. The folders are ours alone to
- * write, and a link in the place of one is no folder. */
+/* Below the served folder there are real folders only: a link would lead out of it. REQ-H02 */
+static sev_err make_folders(const struct sev_images *im, char *path)
+{
+    for (char *slash = path + strlen(im->folder) + 1; (slash = strchr(slash, '/')) != NULL;
+         slash++) {
+        struct sev_fs_stat st;
+        *slash = '\0';
+        sev_err e = sev_file_stat(im->fs, path, &st);
+        if (e == SEV_E_NOT_FOUND)
+            e = sev_dir_ensure(im->fs, path, 0755, 0);
+        else if (e == SEV_OK && st.kind != SEV_FS_FOLDER)
+            e = SEV_E_UNSAFE_FILE;
+        *slash = '/';
+        if (e != SEV_OK)
+            return e;
+    }
+    return SEV_OK;
+}
+
+/* A second name for bytes that are whole: never over what is there. */
 static sev_err link_out(const struct sev_images *im, const char *from, const char *name,
                         int64_t length)
 {
@@ -255,7 +273,7 @@ static sev_err link_out(const struct sev_images *im, const char *from, const cha
         return e;
     (void)snprintf(folder, sizeof folder, "%s", path);
     *strrchr(folder, '/') = '\0';
-    e = sev_dir_ensure(im->fs, folder, 0755, 0);
+    e = make_folders(im, path);
     if (e == SEV_OK)
         e = sev_file_stat(im->fs, path, &st);
     if (e == SEV_OK)

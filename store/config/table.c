@@ -114,6 +114,27 @@ static const struct sev_config_key director[] = {
 static const struct sev_config_key images[] = {
     LISTENER,
     {"folder", SEV_CONFIG_PATH, NULL, 0, 0, NULL, "what `secureev repo publish` made; served"},
+    {"uploads", SEV_CONFIG_PATH, "", 0, 0, NULL,
+     "where uploads wait, on the file system of `folder`; not given, none are taken"},
+    {"signer", SEV_CONFIG_PATH, "", 0, 0, NULL, "with uploads: Unix socket of secureev-signer"},
+    {"snapshot_key", SEV_CONFIG_TEXT, "images-snapshot", 0, 0, NULL, "its name at the signer"},
+    {"timestamp_key", SEV_CONFIG_TEXT, "images-timestamp", 0, 0, NULL, "its name at the signer"},
+    {"life", SEV_CONFIG_SECONDS, "7d", 2, 400 * DAY, NULL,
+     "of snapshot and timestamp, which are signed anew at half of it"},
+    {"uploads_bytes", SEV_CONFIG_BYTES, "16G", 1, INT64_MAX, NULL,
+     "that a supplier's signed files may make the server wait for"},
+    {"uploads_open", SEV_CONFIG_NUMBER, "8", 1, 1024, NULL,
+     "images that a supplier may send at one time"},
+    {"uploads_wait", SEV_CONFIG_SECONDS, "7d", 60, 400 * DAY, NULL,
+     "what is not complete by then is dropped"},
+    END,
+};
+
+static const struct sev_config_key supplier[] = {
+    {"identity", SEV_CONFIG_TEXT, NULL, 0, 0, NULL,
+     "as its client certificate proves it: a DID, or the common name"},
+    {"roles", SEV_CONFIG_WORDS, NULL, 0, 0, NULL,
+     "whose signed files it may upload; of the desk also root and targets"},
     END,
 };
 
@@ -170,6 +191,7 @@ const struct sev_config_section sev_config_table[] = {
     {"images", false, "role of secureevd: serves images and their metadata", images},
     {"registry", false, "role of secureevd: gives vehicles their certificates, tells who is who",
      registry},
+    {"supplier", true, "somebody who may upload to [images]", supplier},
     {"time", false, "role of secureevd: attests what time it is", time_service},
     {"health", false, "secureevd: how it is, for its keepers", health},
     {"signer", false, "secureev-signer, the process that holds the online keys", signer},

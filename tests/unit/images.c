@@ -430,6 +430,32 @@ TEST(images__link_in_the_place_of_a_part__not_followed)
     unchanged();
 }
 
+/* REQ-H02: a link below the served folder leads nowhere. */
+TEST(images__link_in_the_served_folder__nothing_goes_through_it)
+{
+    char command[1400];
+    begin();
+    CHECK_OK(put_file(&u, &supplier, &s, "supplier"));
+    (void)snprintf(command, sizeof command,
+                   "cd '%s' && mv public/targets/sup elsewhere && ln -s ../../elsewhere "
+                   "public/targets/sup && ls elsewhere | wc -l > before",
+                   u.served.dir);
+    CHECK_EQ(system(command), 0);
+    CHECK_OK(put_image(&u, &supplier, u.missed.path, NEW_TEXT));
+    CHECK_EQ(u.events[SEV_EVENT_IMAGES_NOT_PUBLISHED], 1);
+    (void)snprintf(command, sizeof command,
+                   "cd '%s' && test $(ls elsewhere | wc -l) = $(cat before)", u.served.dir);
+    CHECK_EQ(system(command), 0);
+    CHECK_EQ(desk_version(&u.served, "supplier"), 1);
+    (void)snprintf(command, sizeof command,
+                   "cd '%s' && rm public/targets/sup && mv elsewhere public/targets/sup",
+                   u.served.dir);
+    CHECK_EQ(system(command), 0);
+    CHECK_OK(sev_images_upkeep(&u.im, &u.call));
+    CHECK(client_sees(&u, &r, NEW_IMAGE));
+    reader_free(&r);
+}
+
 /* ------------------------------------------------------- the desk's own files */
 
 TEST(images__new_delegation_and_its_first_file__come_out_together)

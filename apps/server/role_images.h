@@ -1,0 +1,25 @@
+/* role_images - the Image repository's role: what is served, and uploads to it.
+ * SPDX-License-Identifier: MIT */
+#ifndef SEV_SERVER_ROLE_IMAGES_H
+#define SEV_SERVER_ROLE_IMAGES_H
+
+#include "frame.h"
+
+struct images_uploads;
+struct images_role {
+    int folder;
+    struct images_uploads *uploads; /**< NULL: none are taken */
+};
+
+/** As the section says; what was interrupted is finished. @retval SEV_E_..., said in app->note */
+SEV_MUST_USE sev_err images_uploads_open(struct app_instance *i, struct images_uploads **out);
+void images_uploads_close(struct images_uploads *u); /**< NULL is fine */
+sev_err images_uploads_ready(struct images_uploads *u, char *why);
+
+/** May this peer upload at all, and to there? Before any of the body is read. */
+SEV_MUST_USE sev_err images_upload_may(struct app_call *call);
+void images_upload_file(struct app_call *call);
+void images_upload_image(struct app_call *call);
+extern const struct app_stream images_stream;
+
+#endif
