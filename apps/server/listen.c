@@ -52,6 +52,15 @@ static sev_err load(struct app_instance *i, struct pem *pem, struct sev_server_t
     return e;
 }
 
+static void take_limits(const struct sev_config_block *b, struct sev_server_limits *out)
+{
+    uint32_t network = (uint32_t)sev_config_number(b, "network_rate");
+    uint32_t peer = (uint32_t)sev_config_number(b, "peer_rate");
+    out->connections_max = (uint32_t)sev_config_number(b, "connections");
+    out->connections = (struct sev_limiter_rate){network, 3 * network};
+    out->requests = (struct sev_limiter_rate){peer, 10 * peer};
+}
+
 sev_err app_listen(struct app_instance *i, const struct sev_server_handler *handler)
 {
     struct pem pem = {.key = {.len = 0}};
@@ -64,6 +73,8 @@ sev_err app_listen(struct app_instance *i, const struct sev_server_handler *hand
                                        .tls = i->role->plain ? NULL : &tls,
                                        .limits = sev_server_defaults,
                                        .handler = *handler};
+    if (!i->role->plain)
+        take_limits(i->block, &config.limits);
     if (e == SEV_OK) {
         e = sev_server_start(&config, &i->server);
         int error = errno;

@@ -16,7 +16,7 @@
 
 #define SEV_CONFIG_BYTES_MAX 65536u
 #define SEV_CONFIG_BLOCKS_MAX 64u /* sections in a file, counted each time they stand there */
-#define SEV_CONFIG_KEYS_MAX 24u   /* of a section */
+#define SEV_CONFIG_KEYS_MAX 32u   /* of a section */
 #define SEV_CONFIG_NAME_CHARS_MAX 64u
 
 typedef enum sev_config_kind {

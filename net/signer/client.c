@@ -10,7 +10,7 @@
 #include <unistd.h>
 
 #define HEAD SEV_SIGNER_HEAD_BYTES
-#define ROOM SEV_SIGNER_ANSWER_BYTES_MAX
+#define ROOM (HEAD + SEV_SIGNER_ANSWER_BYTES_MAX)
 
 sev_err sev_signer_client_init(struct sev_signer_client *client, const char *path)
 {
@@ -50,41 +50,50 @@ static bool connect_to_it(struct sev_signer_client *c)
     return false;
 }
 
-static bool send_all(int fd, const uint8_t *bytes, size_t len)
+/* Head and request by one call, where the socket has room. */
+static bool send_all(int fd, const uint8_t *head, sev_slice request)
 {
-    while (len != 0) {
-        ssize_t n = send(fd, bytes, len, MSG_NOSIGNAL);
+    size_t sent = 0;
+    while (sent < HEAD + request.len) {
+        size_t of_head = sent < HEAD ? HEAD - sent : 0, of_request = sent + of_head - HEAD;
+        struct iovec parts[] = {{(void *)(head + HEAD - of_head), of_head},
+                                {(void *)(request.ptr + of_request), request.len - of_request}};
+        struct msghdr message = {.msg_iov = parts, .msg_iovlen = 2};
+        ssize_t n = sendmsg(fd, &message, MSG_NOSIGNAL);
         if (n <= 0)
             return false;
-        bytes += n;
-        len -= (size_t)n;
+        sent += (size_t)n;
     }
     return true;
 }
 
-static bool read_all(int fd, uint8_t *bytes, size_t len)
+/* Head and answer; nothing follows before we ask again. */
+static bool read_all(struct sev_signer_client *c, size_t *out_len)
 {
-    while (len != 0) {
-        ssize_t n = recv(fd, bytes, len, 0);
+    size_t got = 0, len = 0;
+    while (got < HEAD + len || got < HEAD) {
+        ssize_t n = recv(c->fd, c->room + got, ROOM - got, 0);
         if (n <= 0)
             return false;
-        bytes += n;
-        len -= (size_t)n;
+        got += (size_t)n;
+        if (got >= HEAD && len == 0) {
+            len = sev_signer_read_head(c->room);
+            if (len == 0 || len > SEV_SIGNER_ANSWER_BYTES_MAX)
+                return false;
+        }
     }
-    return true;
+    *out_len = len;
+    return got == HEAD + len;
 }
 
 static bool exchange(struct sev_signer_client *c, sev_slice request, sev_slice *out)
 {
     uint8_t head[HEAD];
+    size_t len;
     sev_signer_put_head(head, request.len);
-    if (!send_all(c->fd, head, HEAD) || !send_all(c->fd, request.ptr, request.len) ||
-        !read_all(c->fd, head, HEAD))
+    if (!send_all(c->fd, head, request) || !read_all(c, &len))
         return false;
-    size_t len = sev_signer_read_head(head);
-    if (len == 0 || len > SEV_SIGNER_ANSWER_BYTES_MAX || !read_all(c->fd, c->room, len))
-        return false;
-    *out = sev_slice_of(c->room, len);
+    *out = sev_slice_of(c->room + HEAD, len);
     return true;
 }
 

@@ -61,6 +61,28 @@ static const struct sev_config_key token[] = {
     END,
 };
 
+/* How much one network or peer may ask for, before anything is done for it. */
+#define LISTENER_LIMITS                                                                            \
+    {"connections",                                                                                \
+     SEV_CONFIG_NUMBER,                                                                            \
+     "8192",                                                                                       \
+     1,                                                                                            \
+     1000000,                                                                                      \
+     NULL,                                                                                         \
+     "open at one time, of each worker"},                                                          \
+        {"network_rate",                                                                           \
+         SEV_CONFIG_NUMBER,                                                                        \
+         "100",                                                                                    \
+         0,                                                                                        \
+         1000000,                                                                                  \
+         NULL,                                                                                     \
+         "new connections per second of one network (IPv4 /24, IPv6 /56), three times that at "    \
+         "once; 0 behind a balancer, from where all seem to come"},                                \
+    {                                                                                              \
+        "peer_rate", SEV_CONFIG_NUMBER, "20", 0, 1000000, NULL,                                    \
+            "requests per second of one identity, ten times that at once; 0: no limit"             \
+    }
+
 #define LISTENER                                                                                   \
     {"listen", SEV_CONFIG_ADDRESS, NULL, 0, 0, NULL, "where to listen"},                           \
         {"workers", SEV_CONFIG_NUMBER, "2", 1, 64, NULL, "threads that wait for connections"},     \
@@ -72,6 +94,7 @@ static const struct sev_config_key token[] = {
          NULL,                                                                                     \
          "PEM file with the server's certificate, then those up to its CA"},                       \
         {"certificate_key", SEV_CONFIG_PATH, NULL, 0, 0, NULL, "PEM file with its private key"},   \
+        LISTENER_LIMITS,                                                                           \
     {                                                                                              \
         "clients", SEV_CONFIG_PATH, NULL, 0, 0, NULL,                                              \
             "PEM file with the CAs whose certificates clients must have"                           \

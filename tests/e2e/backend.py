@@ -88,6 +88,8 @@ class World:
     def __init__(self):
         self.dir = tempfile.mkdtemp(prefix="sev-d-")
         self.processes = []
+        self.access_log = "yes"
+        self.listener = ""  # more lines of the Director's section
         self.traced = False  # by strace, when set before they start
         self.env = dict(os.environ, HOME=self.dir, XDG_DATA_HOME=self.dir + "/data")
         self.write("pass", b"correct horse\n")
@@ -234,8 +236,9 @@ class World:
         tls = (f"certificate = {self.server[0]}\ncertificate_key = {self.server[1]}\n"
                f"clients = {self.ca.path}\n")
         self.director_config = self.write("director.conf", (
-            "[server]\nlog = json\naccess_log = yes\n[director]\nlisten = 127.0.0.1:0\n"
-            f"{tls}database = {self.dir}/director.db\nmetadata = {self.dir}/roots\n"
+            f"[server]\nlog = json\naccess_log = {self.access_log}\n"
+            "[director]\nlisten = 127.0.0.1:0\n"
+            f"{tls}{self.listener}database = {self.dir}/director.db\nmetadata = {self.dir}/roots\n"
             f"signer = {self.dir}/signer.sock\nthreads = 4\npoll_interval = 10m\n"
             f"enrolment = {self.enrolment}\n"
             "aktualizr_key = director-old\n[health]\nlisten = 127.0.0.1:0\n").encode())
