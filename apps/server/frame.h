@@ -16,6 +16,7 @@
 /** The process. */
 struct app {
     const struct sev_fs *fs;
+    const struct sev_config *config;
     struct sev_events events;
     bool access_log;
     uint32_t drain_ms;
@@ -144,7 +145,7 @@ struct app_role {
     void (*measure)(struct app_instance *i, struct app_measures *m); /**< may be NULL */
 };
 extern const struct app_role role_director, role_images, role_time, role_admin, role_health,
-    role_registry;
+    role_registry, role_log, role_witness;
 
 SEV_MUST_USE sev_err app_start(struct app *app, const struct app_role *role,
                                const struct sev_config_block *block, struct app_instance **out);

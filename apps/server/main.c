@@ -10,8 +10,9 @@
 #include "api.h"
 #include "secureev/log.h"
 
-static const struct app_role *const roles[] = {&role_director, &role_images, &role_time,
-                                               &role_registry, &role_admin,  &role_health};
+static const struct app_role *const roles[] = {&role_log,    &role_witness, &role_director,
+                                               &role_images, &role_time,    &role_registry,
+                                               &role_admin,  &role_health};
 #define ROLES (sizeof roles / sizeof roles[0])
 
 static struct {

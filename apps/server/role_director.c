@@ -8,12 +8,14 @@
 #include "enrolled.h"
 #include "roots.h"
 #include "secureev/director.h"
+#include "shipping.h"
 
 struct director {
     struct sev_store store;
     bool store_open;
     struct roots_shelf *roots;
     struct campaigner *campaigner;
+    struct shipping *shipping;
 };
 
 /* What an answer works with; begun by begin(), ended by end(). */
@@ -216,7 +218,9 @@ static sev_err open_role(struct app_instance *i)
     r->store_open = e == SEV_OK;
     if (e == SEV_OK && sev_config_switch(i->block, "campaigns"))
         e = campaigner_start(&r->store, i->app->events, &r->campaigner);
-    return e == SEV_OK ? e : app_fail(i->app, e, sev_err_sentence(e), database);
+    if (e != SEV_OK)
+        return app_fail(i->app, e, sev_err_sentence(e), database);
+    return shipping_start(i->app, &r->store, &r->shipping);
 }
 
 static sev_err reload(struct app_instance *i)
@@ -228,6 +232,7 @@ static void close_role(struct app_instance *i)
 {
     struct director *r = i->own;
     campaigner_stop(r->campaigner);
+    shipping_stop(r->shipping);
     if (r->store_open)
         sev_store_close(&r->store);
     roots_close(r->roots);

@@ -186,6 +186,67 @@ static const struct sev_config_key time_service[] = {
     END,
 };
 
+#define PEER                                                                                       \
+    {"server", SEV_CONFIG_TEXT, NULL, 0, 0, NULL, "where it is: https://host:port"},               \
+        {"ca",                                                                                     \
+         SEV_CONFIG_PATH,                                                                          \
+         NULL,                                                                                     \
+         0,                                                                                        \
+         0,                                                                                        \
+         NULL,                                                                                     \
+         "PEM file with the CA that its certificate must lead to"},                                \
+        {"certificate", SEV_CONFIG_PATH, NULL, 0, 0, NULL, "PEM file with ours, as its client"},   \
+    {                                                                                              \
+        "certificate_key", SEV_CONFIG_PATH, NULL, 0, 0, NULL, "PEM file with its private key"      \
+    }
+
+static const struct sev_config_key log_role[] = {
+    LISTENER,
+    {"database", SEV_CONFIG_TEXT, NULL, 0, 0, NULL, "SQLite file, or how to reach PostgreSQL"},
+    {"signer", SEV_CONFIG_PATH, NULL, 0, 0, NULL, "Unix socket of secureev-signer"},
+    {"origin", SEV_CONFIG_TEXT, NULL, 0, 0, NULL,
+     "the log's name, for ever: its address without https://, such as log.example/ev"},
+    {"keys", SEV_CONFIG_WORDS, "log", 0, 0, NULL,
+     "names at the signer of those that sign its checkpoints, four at most; one of Ed25519"},
+    {"shippers", SEV_CONFIG_WORDS, NULL, 0, 0, NULL,
+     "whose certificates may add leaves, by common name"},
+    {"period", SEV_CONFIG_SECONDS, "1s", 1, 3600, NULL, "time between two checkpoints at most"},
+    {"threads", SEV_CONFIG_NUMBER, "4", 1, 64, NULL, "threads that wait for the database"},
+    END,
+};
+
+static const struct sev_config_key cosigner[] = {
+    PEER,
+    {"key", SEV_CONFIG_TEXT, NULL, 0, 0, NULL,
+     "its verifier key, as `secureev audit key` writes it"},
+    END,
+};
+
+static const struct sev_config_key witness[] = {
+    LISTENER,
+    {"database", SEV_CONFIG_TEXT, NULL, 0, 0, NULL,
+     "of its own: SQLite file, or how to reach PostgreSQL"},
+    {"signer", SEV_CONFIG_PATH, NULL, 0, 0, NULL, "Unix socket of secureev-signer"},
+    {"key", SEV_CONFIG_TEXT, "witness", 0, 0, NULL, "name of its key at the signer"},
+    END,
+};
+
+static const struct sev_config_key witnessed[] = {
+    {"origin", SEV_CONFIG_TEXT, NULL, 0, 0, NULL, "the log's name, as its checkpoints have it"},
+    {"keys", SEV_CONFIG_WORDS, NULL, 0, 0, NULL, "its verifier keys, any of which will do"},
+    END,
+};
+
+static const struct sev_config_key audit[] = {
+    PEER,
+    {"source", SEV_CONFIG_TEXT, "director", 0, 0, NULL,
+     "common name of our certificate: with a number it names each leaf"},
+    {"salt_file", SEV_CONFIG_PATH, NULL, 0, 0, NULL,
+     "32 to 64 random bytes that make pseudonyms; keep it: with another one they are others"},
+    {"period", SEV_CONFIG_SECONDS, "1s", 1, 3600, NULL, "how often is looked for what to ship"},
+    END,
+};
+
 static const struct sev_config_key admin[] = {
     {"listen", SEV_CONFIG_ADDRESS, NULL, 0, 0, NULL, "where to listen"},
     {"workers", SEV_CONFIG_NUMBER, "1", 1, 64, NULL, "threads that wait for connections"},
@@ -216,6 +277,11 @@ const struct sev_config_section sev_config_table[] = {
      registry},
     {"supplier", true, "somebody who may upload to [images]", supplier},
     {"time", false, "role of secureevd: attests what time it is", time_service},
+    {"log", false, "role of secureevd: the audit log", log_role},
+    {"cosigner", true, "a witness that the audit log asks", cosigner},
+    {"witness", false, "role of secureevd: cosigns checkpoints of logs that only grow", witness},
+    {"witnessed", true, "a log that the witness cosigns", witnessed},
+    {"audit", false, "the audit log that decisions are shipped to", audit},
     {"health", false, "secureevd: how it is, for its keepers", health},
     {"signer", false, "secureev-signer, the process that holds the online keys", signer},
     {"key", true, "a key of the signer and what it may sign", key},

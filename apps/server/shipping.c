@@ -1,0 +1,133 @@
+/* shipping - see shipping.h.  SPDX-License-Identifier: MIT */
+#define _GNU_SOURCE
+#include "shipping.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "peer.h"
+#include "secureev/audit.h"
+
+#define ARENA_BYTES (SEV_STORE_LEAVES_MAX * (SEV_MESSAGE_BYTES_MAX + 2048u)) /* untouched mostly   \
+                                                                              */
+#define ANSWER_BYTES (16u << 10)
+
+struct shipping {
+    struct app *app;
+    const struct sev_store *store;
+    const struct sev_config_block *block;
+    struct sev_http_client *client; /* NULL: to be opened (anew) */
+    struct ticker *ticker;
+    struct sev_bytes salt;
+    uint8_t *memory, *body, *answer;
+    bool told; /* that it does not go well */
+};
+
+static sev_err post(struct shipping *s, sev_slice body)
+{
+    struct sev_http_client_limits limits = sev_http_client_defaults;
+    struct sev_http_answer answer;
+    sev_buf room = sev_buf_of(s->answer, ANSWER_BYTES);
+    limits.whole_ms = 30000;
+    sev_err e = s->client != NULL ? SEV_OK : peer_open(s->block, &limits, &s->client);
+    if (e != SEV_OK)
+        return e;
+    struct sev_http_ask ask = {.method = SEV_HTTP_POST,
+                               .target = "/add",
+                               .type = "application/json",
+                               .body = body,
+                               .repeatable = true, /* the log knows each leaf by its number */
+                               .room = &room};
+    e = sev_http_client_ask(s->client, &ask, &answer);
+    return e == SEV_OK ? sev_http_answer_err(&answer) : e;
+}
+
+static sev_err ship_some(struct shipping *s, uint32_t *out_count)
+{
+    struct sev_arena arena = sev_arena_of(s->memory, ARENA_BYTES);
+    sev_buf body = sev_buf_of(s->body, SEV_AUDIT_BODY_BYTES_MAX);
+    const char *source = sev_config_text(s->block, "source");
+    int64_t last = 0;
+    sev_err e =
+        sev_audit_ship(s->store, sev_bytes_slice(&s->salt), sev_slice_of(source, strlen(source)),
+                       SEV_STORE_LEAVES_MAX, &arena, &body, &last, out_count);
+    if (e == SEV_OK && *out_count != 0)
+        e = post(s, sev_buf_slice(&body));
+    if (e == SEV_OK && *out_count != 0)
+        e = s->store->log->shipped(s->store->self, last);
+    return e;
+}
+
+static bool ship(void *context)
+{
+    struct shipping *s = context;
+    uint32_t count = 0;
+    sev_err e;
+    do {
+        e = ship_some(s, &count);
+    } while (e == SEV_OK && count == SEV_STORE_LEAVES_MAX);
+    if (e != SEV_OK) {
+        struct sev_event event = {.id = SEV_EVENT_LOG_NOT_SHIPPED, .err = e};
+        if (!s->told)
+            s->app->events.emit(s->app->events.self, &event);
+        sev_http_client_free(s->client); /* its certificate may be a new one by now */
+        s->client = NULL;
+    }
+    s->told = e != SEV_OK;
+    return e == SEV_OK;
+}
+
+static sev_err prepare(struct shipping *s)
+{
+    const char *path = sev_config_text(s->block, "salt_file");
+    sev_err e = sev_file_read(s->app->fs, path, SEV_AUDIT_SALT_BYTES_MAX,
+                              SEV_FILE_PRIVATE | SEV_FILE_NO_LINK, &s->salt);
+    if (e != SEV_OK)
+        return app_fail(s->app, e, sev_err_sentence(e), path);
+    if (s->salt.len < SEV_AUDIT_SALT_BYTES_MIN)
+        return app_fail(s->app, SEV_E_CONFIG, "a salt has 32 bytes or more, of /dev/urandom", path);
+    s->memory = malloc(ARENA_BYTES);
+    s->body = malloc(SEV_AUDIT_BODY_BYTES_MAX);
+    s->answer = malloc(ANSWER_BYTES);
+    if (s->memory == NULL || s->body == NULL || s->answer == NULL)
+        return app_fail(s->app, SEV_E_MEMORY, sev_err_sentence(SEV_E_MEMORY), "audit");
+    return SEV_OK;
+}
+
+void shipping_stop(struct shipping *s)
+{
+    if (s == NULL)
+        return;
+    ticker_stop(s->ticker);
+    sev_http_client_free(s->client);
+    sev_bytes_wipe(s->app->fs, &s->salt);
+    free(s->memory);
+    free(s->body);
+    free(s->answer);
+    free(s);
+}
+
+sev_err shipping_start(struct app *app, const struct sev_store *store, struct shipping **out)
+{
+    const struct sev_config_block *block = sev_config_next(app->config, "audit", NULL);
+    *out = NULL;
+    if (block == NULL)
+        return SEV_OK;
+    struct shipping *s = calloc(1, sizeof *s);
+    if (s == NULL)
+        return app_fail(app, SEV_E_MEMORY, sev_err_sentence(SEV_E_MEMORY), "audit");
+    s->app = app;
+    s->store = store;
+    s->block = block;
+    sev_err e = prepare(s);
+    if (e == SEV_OK) {
+        e = ticker_start((uint32_t)sev_config_number(block, "period") * 1000, ship, s, &s->ticker);
+        if (e != SEV_OK)
+            (void)app_fail(app, e, sev_err_sentence(e), "audit");
+    }
+    if (e == SEV_OK)
+        *out = s;
+    else
+        shipping_stop(s);
+    return e;
+}
