@@ -1,5 +1,5 @@
 """audited - a Director whose decisions go to an audit log with a witness, each a process of its
-own; and what everybody can check of a log, written after RFC 6962 and C2SP's pages, not after our code.
+own; and what everybody can check of a log, after RFC 6962 and C2SP's pages, not after our code.
 SPDX-License-Identifier: MIT"""
 
 import base64
@@ -86,7 +86,8 @@ class Note:
             elif kind == 1:
                 ed25519.Ed25519PublicKey.from_public_bytes(key).verify(signature, self.text)
             else:
-                serialization.load_der_public_key(key).verify(signature, self.text, ec.ECDSA(hashes.SHA256()))
+                serialization.load_der_public_key(key).verify(signature, self.text,
+                                                              ec.ECDSA(hashes.SHA256()))
         return bool(found)
 
 
@@ -162,7 +163,7 @@ class Audited(World):
         self.director_config = self.write("director.conf", (
             f"[server]\nlog = json\n[director]\nlisten = 127.0.0.1:0\n{tls}"
             f"database = {self.dir}/director.db\nmetadata = {self.dir}/roots\n"
-            f"signer = {self.dir}/signer.sock\nthreads = 4\n"
+            f"signer = {self.dir}/signer.sock\nthreads = 4\nenrolment = foreign\n"
             f"[audit]\nserver = https://127.0.0.1:{self.log_port}\n{peer}"
             f"salt_file = {self.dir}/salt\n").encode())
         self.log_config = self.write("log.conf", (
