@@ -16,7 +16,6 @@
 /** The process. */
 struct app {
     const struct sev_fs *fs;
-    const struct sev_config *config;
     struct sev_events events;
     bool access_log;
     uint32_t drain_ms;
