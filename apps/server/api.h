@@ -25,7 +25,7 @@
     X(GET, "/openapi.json", VIEWER, API_OPEN | API_STREAM, 0, openapi)                              \
     X(GET, "/status", VIEWER, 0, 0, status)                                                        \
     X(GET, "/self", VIEWER, 0, 0, self)                                                            \
-    X(POST, "/self/rotate", VIEWER, API_SECRET, 1024, self_rotate)                                 \
+    X(POST, "/self/rotate", VIEWER, API_SECRET, 0, self_rotate)                                    \
     X(GET, "/events", VIEWER, API_STREAM, 0, events)                                               \
     X(GET, "/decisions", VIEWER, 0, 0, decision_list)                                              \
     X(GET, "/vehicles", VIEWER, 0, 0, vehicle_list)                                                \
@@ -41,7 +41,7 @@
     X(POST, "/operators", ADMIN, API_SECRET, 4096, operator_add)                                   \
     X(GET, "/operators/{operator}", ADMIN, 0, 0, operator_get)                                     \
     X(PATCH, "/operators/{operator}", ADMIN, API_VERSIONED, 4096, operator_change)                 \
-    X(POST, "/operators/{operator}/rotate", ADMIN, API_SECRET, 1024, operator_rotate)              \
+    X(POST, "/operators/{operator}/rotate", ADMIN, API_SECRET, 0, operator_rotate)                 \
     X(GET, "/campaigns", VIEWER, 0, 0, campaign_list)                                              \
     X(POST, "/campaigns", PUBLISHER, 0, SEV_CAMPAIGN_BYTES_MAX, campaign_create)                   \
     X(GET, "/campaigns/{campaign}", VIEWER, 0, 0, campaign_get)                                    \

@@ -64,7 +64,7 @@ static void collect(const struct api_route *route, struct refusals *out)
 {
     bool body = route->doc->body != NULL;
     out->count = 0;
-    add(out, "unknown_member overloaded");
+    add(out, "http_target unknown_member overloaded");
     if ((route->flags & API_OPEN) == 0)
         add(out, "token_refused rate_limited");
     if (route->role != SEV_OPERATOR_VIEWER)
@@ -75,7 +75,7 @@ static void collect(const struct api_route *route, struct refusals *out)
         add(out,
             "media_type json_syntax json_utf8 json_number json_duplicate json_depth json_limit "
             "malformed");
-    if (route->route.method != SEV_HTTP_GET || !body)
+    if (route->route.method != SEV_HTTP_GET)
         add(out, "http_body_limit");
     if ((route->flags & API_VERSIONED) != 0)
         add(out, "precondition_needed version_stale");

@@ -252,7 +252,8 @@ static sev_err rotate(struct api_call *call, sev_slice name, int64_t version)
 const struct api_doc api_doc_operator_rotate = {.summary = "Another token; the old one is void",
                                                 .status = 200,
                                                 .answer = "Operator",
-                                                .tagged = true};
+                                                .tagged = true,
+                                                .refusals = "conflict"};
 
 sev_err api_operator_rotate(struct api_call *call)
 {

@@ -93,7 +93,7 @@ struct sev_form_member {
         SEV_FORM_INTEGER, /**< 0 to 2^53-1 */
         SEV_FORM_TIME,    /**< RFC 3339 */
         SEV_FORM_BOOL,
-        SEV_FORM_JSON, /**< any value, in canonical form (OLPC) whatever it came in */
+        SEV_FORM_JSON, /**< any value, in canonical form (JCS) whatever it came in */
     } kind;
     bool required;
     size_t bytes_max; /**< of texts; required ones have one byte at least */

@@ -39,13 +39,14 @@ static sev_err read_json(sev_json *j, struct sev_arena *arena, const struct sev_
     if (bytes.len > m->bytes_max)
         return SEV_E_TOO_LONG;
     sev_err e = sev_json_check(bytes, sev_arena_scratch(arena), &info, NULL);
-    if (e != SEV_OK || (info.canonical & SEV_CANON_OLPC) != 0) {
+    if (e != SEV_OK || (info.canonical & SEV_CANON_JCS) != 0) {
         *m->text = bytes;
         return e;
     }
-    uint8_t *room = sev_arena_take(arena, bytes.len); /* that form never grows the text */
-    sev_buf b = sev_buf_of(room, room == NULL ? 0 : bytes.len);
-    e = sev_arena_want(sev_json_canonical(bytes, SEV_CANON_OLPC, sev_arena_scratch(arena), &b));
+    size_t most = 3 * bytes.len; /* what that form may make of it */
+    uint8_t *room = sev_arena_take(arena, most);
+    sev_buf b = sev_buf_of(room, room == NULL ? 0 : most);
+    e = sev_arena_want(sev_json_canonical(bytes, SEV_CANON_JCS, sev_arena_scratch(arena), &b));
     if (e == SEV_OK)
         *m->text = sev_buf_slice(&b);
     return e;

@@ -235,15 +235,15 @@ sev_err sev_director_prepare(const struct sev_director *d, const struct sev_dire
     if (e != SEV_OK)
         return e;
     w.profile = row.profile;
-    e = director_ecus(d, call, wish->vehicle, &w.ecus);
+    e = d->store->assignment_get(d->store->self, wish->vehicle, call->arena, &now);
+    if (e == SEV_OK && wish->has_expected && wish->expected != now.version)
+        e = SEV_E_CONFLICT;
+    if (e == SEV_OK)
+        e = director_ecus(d, call, wish->vehicle, &w.ecus);
     if (e == SEV_OK)
         e = check(call, &w);
     if (e == SEV_OK)
         e = check_valid(d, call, wish->targets, &invalidations);
-    if (e == SEV_OK)
-        e = d->store->assignment_get(d->store->self, wish->vehicle, call->arena, &now);
-    if (e == SEV_OK && wish->has_expected && wish->expected != now.version)
-        e = SEV_E_CONFLICT;
     if (e == SEV_OK)
         e = director_reason(call, &decision.reason, names, values);
     if (e != SEV_OK)

@@ -255,6 +255,7 @@ static const struct sev_config_key admin[] = {
     {"certificate_key", SEV_CONFIG_PATH, NULL, 0, 0, NULL, "PEM file with its private key"},
     {"clients", SEV_CONFIG_TEXT, "", 0, 0, NULL,
      "PEM file with CAs: operators' programs then need a certificate beside their token"},
+    LISTENER_LIMITS,
     {"database", SEV_CONFIG_TEXT, NULL, 0, 0, NULL, "the Director's"},
     {"threads", SEV_CONFIG_NUMBER, "4", 1, 64, NULL,
      "threads that wait for the database, 24 MiB each when asked for much"},
