@@ -1,6 +1,7 @@
 /* cmd_repo - `secureev repo`: make and run a Director, Images or Regulator repository.
  * SPDX-License-Identifier: MIT */
 #include "repo.h"
+#include "server.h"
 
 #define FROM_OPTIONS                                                                               \
     {.name = "from",                                                                               \
@@ -219,6 +220,8 @@ static const struct cli_option lint_options[] = {
     {.name = "now", .value = "TIME", .shown = "the system clock", .help = "trusted time, RFC 3339"},
     {0}};
 
+static const struct cli_option upload_options[] = {SERVER_OPTIONS, {0}};
+
 static const struct cli_positional name_argument[] = {
     {"NAME", "name of the image, such as supplier/brake-7.img", CLI_REQUIRED}, {0}};
 static const struct cli_positional add_arguments[] = {
@@ -234,6 +237,8 @@ static const struct cli_positional sign_arguments[] = {
 static const struct cli_positional assemble_arguments[] = {
     {"FILE", "signature file", CLI_REQUIRED | CLI_REPEATED}, {0}};
 
+static const struct cli_positional upload_arguments[] = {
+    {"ROLE", "whose newest signed file", CLI_REQUIRED | CLI_REPEATED}, {0}};
 static const struct cli_positional show_arguments[] = {
     {"FILE", "one metadata file instead of all that are public", 0}, {0}};
 static const struct cli_positional diff_arguments[] = {
@@ -259,6 +264,11 @@ static const struct cli_example publish_examples[] = {
     {"Collect what people signed, sign the rest here, bring it out",
      "secureev repo assemble --repo images *.sig\n"
      "secureev repo publish --repo images --keystore online-keys"},
+    {0}};
+static const struct cli_example upload_examples[] = {
+    {"A supplier brings its release",
+     "secureev repo upload brakes-inc --repo brakes --server https://images.example:8001 \\\n"
+     "  --ca ca.pem --certificate brakes.pem --key brakes.key"},
     {0}};
 static const struct cli_example delegate_examples[] = {
     {"A supplier, for its own folder and two kinds of hardware",
@@ -365,6 +375,17 @@ static const struct cli_command subcommands[] = {
                 "for them. What is staged for something else stays.",
      .options = refresh_options,
      .run = repo_run_refresh},
+    {.name = "upload",
+     .summary = "Bring signed files, and the images that they list, to a server",
+     .details =
+         "The newest file of each role that enough people have signed, published here or not; and "
+         "of the images that it lists those that the server lacks. What was cut goes on where it "
+         "was. It becomes public when all that it needs is there: until then it waits, and the "
+         "same command tells for what.",
+     .options = upload_options,
+     .positionals = upload_arguments,
+     .examples = upload_examples,
+     .run = repo_run_upload},
     {.name = "lint",
      .summary = "Find what a client would refuse, and what should be otherwise",
      .details =

@@ -70,6 +70,7 @@ int repo_run_sign(struct cli *c);
 int repo_run_assemble(struct cli *c);
 int repo_run_publish(struct cli *c);
 int repo_run_refresh(struct cli *c);
+int repo_run_upload(struct cli *c);
 int repo_run_show(struct cli *c);
 int repo_run_diff(struct cli *c);
 int repo_run_lint(struct cli *c);

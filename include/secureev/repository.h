@@ -272,6 +272,15 @@ struct sev_repository_published {
 bool sev_repository_published_at(const struct sev_repository *r, size_t index,
                                  struct sev_repository_published *out);
 
+/** A role's newest file of the native profile that enough people have signed: staged and complete,
+ *  or else the public one. `out_bytes` live as long as the repository. @retval SEV_E_NOT_FOUND */
+SEV_MUST_USE sev_err sev_repository_signed(struct sev_repository *r, const char *role,
+                                           int64_t *out_version, sev_slice *out_bytes);
+/** Where the bytes lie that are served, or will be, as `path`: "targets/DIR/SHA256.FILE".
+ *  @retval SEV_E_NOT_FOUND  gone */
+SEV_MUST_USE sev_err sev_repository_image_file(struct sev_repository *r, const char *path,
+                                               char out[SEV_FS_PATH_MAX]);
+
 /* -------------------------------------------------- on a key holder's machine */
 
 /** A document that asks to be signed. */
