@@ -85,6 +85,8 @@ static const char *kind_text(const struct sev_config_key *k, char *room, size_t 
         return "text";
     case SEV_CONFIG_PATH:
         return "absolute path";
+    case SEV_CONFIG_STORE:
+        return "absolute path, or postgresql://...";
     case SEV_CONFIG_NUMBER:
         snprintf(room, bytes, "number, %lld to %lld", (long long)k->min, (long long)k->max);
         return room;

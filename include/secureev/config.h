@@ -22,6 +22,7 @@
 typedef enum sev_config_kind {
     SEV_CONFIG_TEXT,
     SEV_CONFIG_PATH,    /**< absolute */
+    SEV_CONFIG_STORE,   /**< absolute path, or postgresql://...: for sev_store_open */
     SEV_CONFIG_NUMBER,  /**< min..max */
     SEV_CONFIG_SECONDS, /**< min..max after 30s, 5m, 2h, 7d */
     SEV_CONFIG_BYTES,   /**< min..max after 512, 64K, 8M, 2G (powers of 1024) */

@@ -209,6 +209,14 @@ struct sev_store {
  * A server that goes away is SEV_E_IO until it is there again; nothing has to be opened anew.
  */
 SEV_MUST_USE sev_err sev_store_open(const char *text, struct sev_store *out);
+/** Is it a server's, and no file? */
+static inline bool sev_store_on_server(const char *text)
+{
+    return strncmp(text, "postgresql://", 13) == 0 || strncmp(text, "postgres://", 11) == 0;
+}
+#define SEV_STORE_NAME_MAX 256
+/** What of the text may be shown and logged: of a server's no user, password or options. */
+void sev_store_name(const char *text, char out[SEV_STORE_NAME_MAX]);
 /** Nobody uses it any more. Closing one that is closed is fine. */
 void sev_store_close(struct sev_store *store);
 

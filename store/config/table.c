@@ -112,7 +112,8 @@ static const struct sev_config_key server[] = {
 
 static const struct sev_config_key director[] = {
     LISTENER,
-    {"database", SEV_CONFIG_PATH, NULL, 0, 0, NULL, "SQLite file; made where absent"},
+    {"database", SEV_CONFIG_STORE, NULL, 0, 0, NULL,
+     "SQLite file, made where absent; or a PostgreSQL server's"},
     {"metadata", SEV_CONFIG_PATH, NULL, 0, 0, NULL,
      "folder with 1.root.json and on, as `secureev repo publish` made it"},
     {"signer", SEV_CONFIG_PATH, NULL, 0, 0, NULL, "Unix socket of secureev-signer"},

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "secureev/store.h"
 #include "secureev/text.h"
 
 struct unit {
@@ -117,6 +118,10 @@ bool config_value_ok(const struct sev_config_key *key, const char *value, char *
         snprintf(reason, reason_bytes, "must be an absolute path, shorter than %d",
                  SEV_FS_PATH_MAX);
         return value[0] == '/' && strlen(value) < SEV_FS_PATH_MAX;
+    case SEV_CONFIG_STORE:
+        snprintf(reason, reason_bytes,
+                 "must be an absolute path or postgresql://..., shorter than %d", SEV_FS_PATH_MAX);
+        return (value[0] == '/' || sev_store_on_server(value)) && strlen(value) < SEV_FS_PATH_MAX;
     case SEV_CONFIG_NUMBER:
         say_range(key, "", reason, reason_bytes);
         return config_value_number(key, value, &number);

@@ -2,6 +2,7 @@
 #define _POSIX_C_SOURCE 200809L
 #include "internal.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 /* Everything but the writer. */
@@ -31,15 +32,15 @@ static void release(struct sev_sql_store *s)
     free(s);
 }
 
-static bool begins(const char *text, const char *with)
+void sev_store_name(const char *text, char out[SEV_STORE_NAME_MAX])
 {
-    return strncmp(text, with, strlen(with)) == 0;
-}
-
-static const struct sev_driver *driver_of(const char *text)
-{
-    bool server = begins(text, "postgresql://") || begins(text, "postgres://");
-    return server ? &sev_driver_postgres : &sev_driver_sqlite;
+    if (!sev_store_on_server(text)) {
+        snprintf(out, SEV_STORE_NAME_MAX, "%s", text);
+        return;
+    }
+    /* Passwords may have any character, so the host begins after the last @. */
+    const char *at = strrchr(text, '@'), *host = at != NULL ? at + 1 : strstr(text, "://") + 3;
+    snprintf(out, SEV_STORE_NAME_MAX, "postgresql://%.*s", (int)strcspn(host, "?"), host);
 }
 
 sev_err sev_store_open(const char *text, struct sev_store *out)
@@ -47,7 +48,7 @@ sev_err sev_store_open(const char *text, struct sev_store *out)
     struct sev_sql_store *s = allocate();
     if (s == NULL)
         return SEV_E_MEMORY;
-    s->driver = driver_of(text);
+    s->driver = sev_store_on_server(text) ? &sev_driver_postgres : &sev_driver_sqlite;
     struct sev_db db;
     sev_err e = s->driver->open_writer(text, &db, s->place);
     if (e == SEV_OK) {

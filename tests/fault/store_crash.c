@@ -132,41 +132,48 @@ static void check_survivors(struct told *told)
     sev_store_close(&s);
 }
 
+static void kill_under_load(struct told told[WORKERS], uint32_t *random, uint32_t *acknowledged)
+{
+    int ends[2], status;
+    CHECK_EQ(pipe(ends), 0);
+    pid_t child = fork();
+    if (child == 0)
+        be_killed(ends[1]);
+    (void)close(ends[1]);
+    struct told one;
+    CHECK_EQ(read(ends[0], &one, sizeof one), sizeof one); /* it works */
+    told[one.worker] = one;
+    *random ^= *random << 13, *random ^= *random >> 17, *random ^= *random << 5;
+    struct timespec pause_for = {0, (long)(*random % 30000) * 1000};
+    (void)nanosleep(&pause_for, NULL);
+    CHECK_EQ(kill(child, SIGKILL), 0);
+    CHECK_EQ(waitpid(child, &status, 0), child);
+    CHECK(WIFSIGNALED(status)); /* and did not give up before */
+    for (; read(ends[0], &one, sizeof one) == sizeof one; ++*acknowledged)
+        told[one.worker] = one;
+    (void)close(ends[0]);
+}
+
 TEST(store__killed_under_load_thirty_times__all_that_was_told_is_there_and_nothing_half)
 {
-    struct told told[WORKERS] = {{0, 0, 0}};
-    struct sev_store s;
-    uint32_t random = 2463534242u, acknowledged = 0;
-    new_path();
-    CHECK_OK(sev_store_open(path, &s));
-    for (int i = 0; i < WORKERS; i++) {
-        char id[16];
-        snprintf(id, sizeof id, "v%d", i);
-        store_register(&s, id);
+    for (uint32_t p = 0; p < store_provider_count; p++) {
+        struct told told[WORKERS] = {{0, 0, 0}};
+        struct sev_store s;
+        uint32_t random = 2463534242u, acknowledged = 0;
+        snprintf(path, sizeof path, "%s", store_providers[p].place());
+        CHECK_OK(sev_store_open(path, &s));
+        for (int i = 0; i < WORKERS; i++) {
+            char id[16];
+            snprintf(id, sizeof id, "v%d", i);
+            store_register(&s, id);
+        }
+        sev_store_close(&s);
+        for (int kills = 0; kills < KILLS; kills++) {
+            kill_under_load(told, &random, &acknowledged);
+            check_survivors(told);
+        }
+        CHECK(acknowledged > KILLS);
     }
-    sev_store_close(&s);
-    for (int kills = 0; kills < KILLS; kills++) {
-        int ends[2], status;
-        CHECK_EQ(pipe(ends), 0);
-        pid_t child = fork();
-        if (child == 0)
-            be_killed(ends[1]);
-        (void)close(ends[1]);
-        struct told one;
-        CHECK_EQ(read(ends[0], &one, sizeof one), sizeof one); /* it works */
-        told[one.worker] = one;
-        random ^= random << 13, random ^= random >> 17, random ^= random << 5;
-        struct timespec pause_for = {0, (long)(random % 30000) * 1000};
-        (void)nanosleep(&pause_for, NULL);
-        CHECK_EQ(kill(child, SIGKILL), 0);
-        CHECK_EQ(waitpid(child, &status, 0), child);
-        CHECK(WIFSIGNALED(status)); /* and did not give up before */
-        for (; read(ends[0], &one, sizeof one) == sizeof one; acknowledged++)
-            told[one.worker] = one;
-        (void)close(ends[0]);
-        check_survivors(told);
-    }
-    CHECK(acknowledged > KILLS);
 }
 
 /* ------------------------------------------------------------- disks and modes */
