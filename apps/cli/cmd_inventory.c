@@ -35,16 +35,20 @@ static bool open_desk(struct cli *c, struct desk *d, bool make, int *code)
 {
     struct sev_fs_stat status;
     const char *path = cli_opt(c, "database");
+    char name[SEV_STORE_NAME_MAX];
     *d = (struct desk){.memory = malloc(SEV_DIRECTOR_ARENA_BYTES)};
     if (d->memory == NULL) {
         *code = cli_fail(c, SEV_E_MEMORY, NULL, "inventory");
         return false;
     }
     d->arena = sev_arena_of(d->memory, SEV_DIRECTOR_ARENA_BYTES);
-    sev_err e = make ? SEV_OK : sev_file_stat(cli_fs(c), path, &status);
+    sev_err e = SEV_OK;
+    if (!make && !sev_store_on_server(path))
+        e = sev_file_stat(cli_fs(c), path, &status);
     if (e == SEV_OK)
         e = sev_store_open(path, &d->store);
-    *code = e == SEV_OK ? 0 : cli_fail(c, e, NULL, "database %s", path);
+    sev_store_name(path, name);
+    *code = e == SEV_OK ? 0 : cli_fail(c, e, NULL, "database %s", name);
     return e == SEV_OK;
 }
 
@@ -332,7 +336,10 @@ static int run_assign(struct cli *c)
 /* -------------------------------------------------------------------- table */
 
 static const struct cli_option options[] = {
-    {.name = "database", .value = "FILE", .flags = CLI_REQUIRED, .help = "the Director's database"},
+    {.name = "database",
+     .value = "FILE",
+     .flags = CLI_REQUIRED,
+     .help = "the Director's database: a file, or postgresql://..."},
     {0}};
 static const struct cli_option add_options[] = {
     {.name = "vin", .value = "VIN", .help = "vehicle identification number"},

@@ -33,13 +33,17 @@ static int open_desk(struct cli *c, struct desk *d, bool make)
     if (d->memory == NULL)
         return cli_fail(c, SEV_E_MEMORY, NULL, "operator");
     d->arena = sev_arena_of(d->memory, ARENA_BYTES);
-    sev_err e = make ? SEV_OK : sev_file_stat(cli_fs(c), path, &status);
+    sev_err e = SEV_OK;
+    if (!make && !sev_store_on_server(path))
+        e = sev_file_stat(cli_fs(c), path, &status);
     if (e == SEV_OK)
         e = sev_store_open(path, &d->store);
     d->call =
         (struct sev_admin_call){&d->store, &d->arena, (sev_time)time(NULL),
                                 user == NULL || *user == '\0' ? SEV_LIT("local") : text(user)};
-    return e == SEV_OK ? 0 : cli_fail(c, e, NULL, "database %s", path);
+    char name[SEV_STORE_NAME_MAX];
+    sev_store_name(path, name);
+    return e == SEV_OK ? 0 : cli_fail(c, e, NULL, "database %s", name);
 }
 
 static void close_desk(struct desk *d)

@@ -10,8 +10,15 @@
 #include "secureev/event.h"
 #include "secureev/server.h"
 #include "secureev/signer_client.h"
+#include "secureev/store.h"
 
 #define APP_ROLES_MAX 16u
+
+struct app_store {
+    const char *text; /**< of the configuration */
+    struct sev_store store;
+    unsigned users; /**< roles; 0: not open */
+};
 
 /** The process. */
 struct app {
@@ -24,6 +31,7 @@ struct app {
     struct sev_config_note note;     /**< why something could not be: for the main thread alone */
     unsigned instance_count;
     struct app_instance *instances[APP_ROLES_MAX]; /**< NULL: that role does not run */
+    struct app_store stores[APP_ROLES_MAX];
 };
 
 /** Say why, for the person who starts the server. Returns `e`. */
@@ -50,6 +58,11 @@ struct app_desk {
     struct sev_signer_client signer; /**< where `signs` */
     struct sev_sign sign;
 };
+
+/** The store of the role's `database`, shared with others of the process. */
+SEV_MUST_USE sev_err app_store_open(struct app_instance *i, struct sev_store *out);
+/** Fine for one that is not open. */
+void app_store_close(struct app_instance *i, struct sev_store *store);
 
 /* ----------------------------------------------------------------- requests */
 

@@ -452,8 +452,7 @@ static void close_admin(struct app_instance *i)
 {
     struct api *api = i->own;
     feed_stop(api->feed);
-    if (api->store.self != NULL)
-        sev_store_close(&api->store);
+    app_store_close(i, &api->store);
     sev_limiter_free(api->failures);
     sev_page_free(api->document);
     sev_channel_free(api->channel);
@@ -463,14 +462,13 @@ static void close_admin(struct app_instance *i)
 static sev_err open_admin(struct app_instance *i)
 {
     struct api *api = calloc(1, sizeof *api);
-    const char *database = sev_config_text(i->block, "database");
     if (api == NULL)
         return app_fail(i->app, SEV_E_MEMORY, sev_err_sentence(SEV_E_MEMORY), "admin");
     i->own = api;
     api->started = (sev_time)time(NULL);
-    sev_err e = sev_store_open(database, &api->store);
+    sev_err e = app_store_open(i, &api->store);
     if (e != SEV_OK)
-        return app_fail(i->app, e, sev_err_sentence(e), database);
+        return e;
     e = api_random(api->secret, sizeof api->secret);
     if (e == SEV_OK)
         e = sev_limiter_new(FAILURES, ADDRESSES, &api->failures);

@@ -14,7 +14,6 @@
 
 struct registry {
     struct sev_store store;
-    bool store_open;
     struct sev_bytes ca, server_ca;
     struct sev_registry is;
     pthread_mutex_t lock; /* of the challenges */
@@ -240,7 +239,6 @@ static sev_err read_shared(struct app_instance *i, struct sev_registry *out)
 static sev_err open_role(struct app_instance *i)
 {
     struct registry *r = calloc(1, sizeof *r);
-    const char *database = sev_config_text(i->block, "database");
     if (r == NULL)
         return app_fail(i->app, SEV_E_MEMORY, sev_err_sentence(SEV_E_MEMORY), "registry");
     i->own = r;
@@ -263,16 +261,13 @@ static sev_err open_role(struct app_instance *i)
         return e;
     r->is.ca = sev_bytes_slice(&r->ca);
     r->is.server_ca = sev_bytes_slice(&r->server_ca);
-    e = sev_store_open(database, &r->store);
-    r->store_open = e == SEV_OK;
-    return e == SEV_OK ? e : app_fail(i->app, e, sev_err_sentence(e), database);
+    return app_store_open(i, &r->store);
 }
 
 static void close_role(struct app_instance *i)
 {
     struct registry *r = i->own;
-    if (r->store_open)
-        sev_store_close(&r->store);
+    app_store_close(i, &r->store);
     sev_bytes_free(i->app->fs, &r->ca);
     sev_bytes_free(i->app->fs, &r->server_ca);
     pthread_mutex_destroy(&r->lock);

@@ -164,7 +164,7 @@ static const struct sev_config_key supplier[] = {
 
 static const struct sev_config_key registry[] = {
     LISTENER,
-    {"database", SEV_CONFIG_PATH, NULL, 0, 0, NULL, "the Director's"},
+    {"database", SEV_CONFIG_STORE, NULL, 0, 0, NULL, "the Director's"},
     {"signer", SEV_CONFIG_PATH, NULL, 0, 0, NULL, "Unix socket of secureev-signer"},
     {"key", SEV_CONFIG_TEXT, "registry-ca", 0, 0, NULL, "name of its CA's key at the signer"},
     {"issuer", SEV_CONFIG_PATH, NULL, 0, 0, NULL,
@@ -256,8 +256,12 @@ static const struct sev_config_key admin[] = {
     {"certificate_key", SEV_CONFIG_PATH, NULL, 0, 0, NULL, "PEM file with its private key"},
     {"clients", SEV_CONFIG_TEXT, "", 0, 0, NULL,
      "PEM file with CAs: operators' programs then need a certificate beside their token"},
+<<<<<<< HEAD
     LISTENER_LIMITS,
     {"database", SEV_CONFIG_TEXT, NULL, 0, 0, NULL, "the Director's"},
+=======
+    {"database", SEV_CONFIG_STORE, NULL, 0, 0, NULL, "the Director's"},
+>>>>>>> d86a1ab (wip2)
     {"threads", SEV_CONFIG_NUMBER, "4", 1, 64, NULL,
      "threads that wait for the database, 24 MiB each when asked for much"},
     END,

@@ -38,9 +38,12 @@ void sev_store_name(const char *text, char out[SEV_STORE_NAME_MAX])
         snprintf(out, SEV_STORE_NAME_MAX, "%s", text);
         return;
     }
-    /* Passwords may have any character, so the host begins after the last @. */
-    const char *at = strrchr(text, '@'), *host = at != NULL ? at + 1 : strstr(text, "://") + 3;
-    snprintf(out, SEV_STORE_NAME_MAX, "postgresql://%.*s", (int)strcspn(host, "?"), host);
+    /* The host begins after the last @, and the options after the first ?, unless a password has
+     * one of these: then nothing is told. */
+    const char *at = strrchr(text, '@'), *options = strchr(text, '?');
+    const char *host = at != NULL ? at + 1 : strstr(text, "://") + 3;
+    int len = options == NULL ? (int)strlen(host) : options > host ? (int)(options - host) : 0;
+    snprintf(out, SEV_STORE_NAME_MAX, "postgresql://%.*s", len, host);
 }
 
 sev_err sev_store_open(const char *text, struct sev_store *out)

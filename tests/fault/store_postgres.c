@@ -160,6 +160,25 @@ TEST(store_pg__texts_that_lead_nowhere__refused_by_name)
     check_refused(text, SEV_E_BAD_NAME);
 }
 
+TEST(store_pg__text_that_is_shown__has_no_password)
+{
+    static const char *const texts[][2] = {
+        {"postgresql://anna:secret@db.example:5432/fleet?sslmode=verify-full",
+         "postgresql://db.example:5432/fleet"},
+        {"postgres://db/fleet?user=anna&password=secret", "postgresql://db/fleet"},
+        {"postgresql:///fleet", "postgresql:///fleet"},
+        {"postgresql://anna:se@cret@db/fleet", "postgresql://db/fleet"},
+        {"postgresql://anna:se?cret@db/fleet", "postgresql://"},
+        {"postgresql://db/fleet?password=se@cret", "postgresql://"},
+        {"/var/lib/a.db", "/var/lib/a.db"},
+    };
+    for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
+        char name[SEV_STORE_NAME_MAX];
+        sev_store_name(texts[i][0], name);
+        assert_string_equal(name, texts[i][1]);
+    }
+}
+
 TEST(store_pg__by_tcp__works)
 {
     struct sev_store s;
