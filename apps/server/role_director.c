@@ -212,21 +212,14 @@ static sev_err open_role(struct app_instance *i)
                            sev_config_text(i->block, "aktualizr_key")[0] != '\0', &r->roots);
     if (e != SEV_OK)
         return e;
-<<<<<<< HEAD
-    e = sev_store_open(database, &r->store);
-    r->store_open = e == SEV_OK;
-    if (e == SEV_OK && sev_config_switch(i->block, "campaigns"))
+    e = app_store_open(i, &r->store);
+    if (e != SEV_OK)
+        return e;
+    if (sev_config_switch(i->block, "campaigns"))
         e = campaigner_start(&r->store, i->app->events, &r->campaigner);
     if (e != SEV_OK)
-        return app_fail(i->app, e, sev_err_sentence(e), database);
+        return app_fail(i->app, e, sev_err_sentence(e), "campaigns");
     return shipping_start(i->app, &r->store, &r->shipping);
-=======
-    e = app_store_open(i, &r->store);
-    if (e != SEV_OK || !sev_config_switch(i->block, "campaigns"))
-        return e;
-    e = campaigner_start(&r->store, i->app->events, &r->campaigner);
-    return e == SEV_OK ? e : app_fail(i->app, e, sev_err_sentence(e), "campaigns");
->>>>>>> d86a1ab (wip2)
 }
 
 static sev_err reload(struct app_instance *i)
@@ -238,13 +231,8 @@ static void close_role(struct app_instance *i)
 {
     struct director *r = i->own;
     campaigner_stop(r->campaigner);
-<<<<<<< HEAD
     shipping_stop(r->shipping);
-    if (r->store_open)
-        sev_store_close(&r->store);
-=======
     app_store_close(i, &r->store);
->>>>>>> d86a1ab (wip2)
     roots_close(r->roots);
     free(r);
 }

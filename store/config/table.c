@@ -203,7 +203,7 @@ static const struct sev_config_key time_service[] = {
 
 static const struct sev_config_key log_role[] = {
     LISTENER,
-    {"database", SEV_CONFIG_TEXT, NULL, 0, 0, NULL, "SQLite file, or how to reach PostgreSQL"},
+    {"database", SEV_CONFIG_STORE, NULL, 0, 0, NULL, "SQLite file, or how to reach PostgreSQL"},
     {"signer", SEV_CONFIG_PATH, NULL, 0, 0, NULL, "Unix socket of secureev-signer"},
     {"origin", SEV_CONFIG_TEXT, NULL, 0, 0, NULL,
      "the log's name, for ever: its address without https://, such as log.example/ev"},
@@ -225,7 +225,7 @@ static const struct sev_config_key cosigner[] = {
 
 static const struct sev_config_key witness[] = {
     LISTENER,
-    {"database", SEV_CONFIG_TEXT, NULL, 0, 0, NULL,
+    {"database", SEV_CONFIG_STORE, NULL, 0, 0, NULL,
      "of its own: SQLite file, or how to reach PostgreSQL"},
     {"signer", SEV_CONFIG_PATH, NULL, 0, 0, NULL, "Unix socket of secureev-signer"},
     {"key", SEV_CONFIG_TEXT, "witness", 0, 0, NULL, "name of its key at the signer"},
@@ -256,12 +256,8 @@ static const struct sev_config_key admin[] = {
     {"certificate_key", SEV_CONFIG_PATH, NULL, 0, 0, NULL, "PEM file with its private key"},
     {"clients", SEV_CONFIG_TEXT, "", 0, 0, NULL,
      "PEM file with CAs: operators' programs then need a certificate beside their token"},
-<<<<<<< HEAD
     LISTENER_LIMITS,
-    {"database", SEV_CONFIG_TEXT, NULL, 0, 0, NULL, "the Director's"},
-=======
     {"database", SEV_CONFIG_STORE, NULL, 0, 0, NULL, "the Director's"},
->>>>>>> d86a1ab (wip2)
     {"threads", SEV_CONFIG_NUMBER, "4", 1, 64, NULL,
      "threads that wait for the database, 24 MiB each when asked for much"},
     END,
