@@ -14,6 +14,7 @@ static const struct sev_config_key server_keys[] = {
     {"profile", SEV_CONFIG_CHOICE, "native", 0, 0, "native aktualizr", "whose dialect"},
     {"roles", SEV_CONFIG_WORDS, "", 0, 0, "director images time", "what it does"},
     {"data", SEV_CONFIG_PATH, "", 0, 0, NULL, "its folder"},
+    {"database", SEV_CONFIG_STORE, "", 0, 0, NULL, "its database"},
     {"remark", SEV_CONFIG_TEXT, "", 0, 0, NULL, "for people"},
     {NULL, 0, NULL, 0, 0, NULL, NULL},
 };
@@ -165,6 +166,10 @@ TEST(config__values__refused_with_what_they_must_be)
         {"roles = images signer", "'roles' must be some of, each once: director images time"},
         {"roles = images images", "'roles' must be some of, each once: director images time"},
         {"data = var", "'data' must be an absolute path, shorter than 4096"},
+        {"database = a.db",
+         "'database' must be an absolute path or postgresql://..., shorter than 4096"},
+        {"database = mysql://x",
+         "'database' must be an absolute path or postgresql://..., shorter than 4096"},
     };
     for (size_t i = 0; i < sizeof wrongs / sizeof wrongs[0]; i++) {
         char text[256], expected[256];
@@ -209,6 +214,7 @@ TEST(config__own_table__defaults_are_values_and_every_key_is_explained)
             const char *value = k->fallback;
             if (value == NULL || *value == '\0')
                 value = k->kind == SEV_CONFIG_PATH      ? "/x"
+                        : k->kind == SEV_CONFIG_STORE   ? "postgresql://x/y"
                         : k->kind == SEV_CONFIG_ADDRESS ? "127.0.0.1:1"
                         : k->choices != NULL            ? NULL
                                                         : "x";
