@@ -12,6 +12,7 @@
     X(certificate)                                                                                 \
     X(inventory)                                                                                   \
     X(dev)                                                                                         \
+    X(campaign)                                                                                    \
     X(operator)                                                                                    \
     X(api)                                                                                         \
     X(config)                                                                                      \
