@@ -115,7 +115,7 @@ static void print_status(struct dev *d)
             cli_print(c, "%-9s runs as process %ld\n", dev_processes[i].name, (long)pid);
     }
     sev_err e = dev_ready(d, &ready);
-    cli_print(c, "%-9s %s\n", "ready", e == SEV_OK ? "yes" : "no: see `curl` of /readyz below");
+    cli_print(c, "%-9s %s\n", "ready", e == SEV_OK ? "yes" : "no: /readyz says what is missing");
     cli_text_free(&ready);
     for (size_t i = 0; i < ROLES; i++)
         cli_print(c, "%-9s https://127.0.0.1:%-5u  %s\n", roles[i].role, dev_port(d, roles[i].role),
@@ -193,7 +193,6 @@ static int start_all(struct dev *d)
 static int run_up(struct cli *c)
 {
     struct dev d;
-    struct cli_text ready = {.len = 0};
     uint64_t port = 0;
     int code = open_dev(c, &d);
     if (code == 0)
@@ -205,9 +204,7 @@ static int run_up(struct cli *c)
         code = start_all(&d);
     if (code != 0)
         return code;
-    sev_err e = dev_ready(&d, &ready);
-    cli_text_free(&ready);
-    if (e != SEV_OK)
+    if (dev_wait_ready(&d) != SEV_OK)
         return cli_fail(c, SEV_E_UNREACHABLE, "`secureev dev status` says more",
                         "it runs, and is not ready");
     code = tell(&d);

@@ -57,5 +57,7 @@ bool dev_stop(struct dev *d, const struct dev_process *p);
 unsigned dev_port(const struct dev *d, const char *role);
 /** The answer of /readyz into `out`. 0 when all is ready. */
 sev_err dev_ready(const struct dev *d, struct cli_text *out);
+/** Likewise, and waits for it. */
+sev_err dev_wait_ready(const struct dev *d);
 
 #endif

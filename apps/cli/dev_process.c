@@ -254,3 +254,16 @@ sev_err dev_ready(const struct dev *d, struct cli_text *out)
     sev_fetch_free(fetch);
     return e;
 }
+
+sev_err dev_wait_ready(const struct dev *d)
+{
+    sev_err e = SEV_E_UNREACHABLE;
+    for (unsigned waited = 0; e != SEV_OK && waited < START_MS; waited += 100) {
+        struct cli_text text = {.len = 0};
+        e = dev_ready(d, &text);
+        cli_text_free(&text);
+        if (e != SEV_OK)
+            sleep_ms(100);
+    }
+    return e;
+}

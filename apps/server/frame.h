@@ -29,7 +29,7 @@ struct app {
     sev_time started;
     const struct sev_config *config; /**< all of it */
     struct sev_config_note note;     /**< why something could not be: for the main thread alone */
-    unsigned instance_count;
+    unsigned instance_count; /**< not changed once [health] runs */
     struct app_instance *instances[APP_ROLES_MAX]; /**< NULL: that role does not run */
     struct app_store stores[APP_ROLES_MAX];
 };

@@ -41,7 +41,7 @@ static int fail(void)
 static void stop_all(void)
 {
     struct app *app = &process.app;
-    for (unsigned n = app->instance_count; n-- != 0;) {
+    for (unsigned n = ROLES; n-- != 0;) {
         if (app->instances[n] != NULL)
             app_stop(app->instances[n]);
         app->instances[n] = NULL;
@@ -52,8 +52,8 @@ static sev_err start_all(const char *path)
 {
     struct app *app = &process.app;
     unsigned serving = 0;
-    app->instance_count = ROLES;
     for (unsigned n = 0; n < ROLES; n++) {
+        app->instance_count = n; /* [health] is the last: it tells of those before it */
         const struct sev_config_block *b =
             sev_config_next(&process.config, roles[n]->section, NULL);
         sev_err e = b == NULL ? SEV_OK : app_start(app, roles[n], b, &app->instances[n]);

@@ -37,7 +37,7 @@ static sev_err ask_signer(struct health *h, unsigned number, const struct app_in
                           char *why)
 {
     sev_slice answer;
-    if (!i->role->signs)
+    if (!i->role->signs || sev_config_text(i->block, "signer")[0] == '\0')
         return SEV_OK;
     if (!h->signs[number]) {
         sev_err e =
@@ -68,7 +68,7 @@ static void answer_ready(struct app_call *call)
     for (unsigned n = 0; n < app->instance_count; n++) {
         struct app_instance *i = app->instances[n];
         char why[WHY_BYTES] = "", line[256];
-        if (i == NULL || i == call->instance)
+        if (i == NULL)
             continue;
         sev_err e = is_ready(call->instance->own, n, i, why);
         all = all && e == SEV_OK;

@@ -8,8 +8,9 @@
 #include "peer.h"
 #include "secureev/audit.h"
 
-#define ARENA_BYTES (SEV_STORE_LEAVES_MAX * (SEV_MESSAGE_BYTES_MAX + 2048u)) /* untouched mostly   \
-                                                                              */
+#define ARENA_BYTES                                                                                \
+    (SEV_STORE_LEAVES_MAX * (SEV_MESSAGE_BYTES_MAX + 2048u)) /* untouched mostly                   \
+                                                              */
 #define ANSWER_BYTES (16u << 10)
 
 struct shipping {

@@ -89,6 +89,7 @@ class World:
         self.dir = tempfile.mkdtemp(prefix="sev-d-")
         self.processes = []
         self.access_log = "yes"
+        self.threads = 4
         self.listener = ""  # more lines of the Director's section
         self.traced = False  # by strace, when set before they start
         self.env = dict(os.environ, HOME=self.dir, XDG_DATA_HOME=self.dir + "/data")
@@ -239,7 +240,7 @@ class World:
             f"[server]\nlog = json\naccess_log = {self.access_log}\n"
             "[director]\nlisten = 127.0.0.1:0\n"
             f"{tls}{self.listener}database = {self.dir}/director.db\nmetadata = {self.dir}/roots\n"
-            f"signer = {self.dir}/signer.sock\nthreads = 4\npoll_interval = 10m\n"
+            f"signer = {self.dir}/signer.sock\nthreads = {self.threads}\npoll_interval = 10m\n"
             f"enrolment = {self.enrolment}\n"
             "aktualizr_key = director-old\n[health]\nlisten = 127.0.0.1:0\n").encode())
         self.images_config = self.write("images.conf", (
