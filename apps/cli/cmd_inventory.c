@@ -7,6 +7,7 @@
 
 #include "cli.h"
 #include "secureev/director.h"
+#include "secureev/registry.h"
 
 #define WISH_BYTES_MAX (1u << 20)
 #define LIST_AT_ONCE 1000u
@@ -333,6 +334,81 @@ static int run_assign(struct cli *c)
     return code;
 }
 
+/* -------------------------------------------------------- token and revoke */
+
+struct token {
+    const char *vehicle;
+    const char *text;
+    int64_t expires;
+};
+
+static void emit_token(sev_json_writer *w, const void *context)
+{
+    const struct token *t = context;
+    uint8_t when[20];
+    sev_buf b = sev_buf_of(when, sizeof when);
+    sev_time_format(t->expires, &b);
+    sev_json_w_object(w);
+    sev_json_w_string_member(w, "expires", sev_buf_slice(&b));
+    sev_json_w_string_member(w, "token",
+                             sev_slice_of(t->text, 2 * (size_t)SEV_ENROLMENT_TOKEN_BYTES));
+    sev_json_w_string_member(w, "vehicle", text(t->vehicle));
+    sev_json_w_object_end(w);
+}
+
+static int run_token(struct cli *c)
+{
+    struct desk d;
+    char hex[2 * SEV_ENROLMENT_TOKEN_BYTES];
+    uint64_t hours = 0;
+    sev_time now = (sev_time)time(NULL);
+    int code = cli_opt_integer(c, "hours", 1, 24 * 365, &hours);
+    if (code != 0)
+        return code;
+    if (open_desk(c, &d, false, &code)) {
+        int64_t life_s = (int64_t)hours * 3600;
+        struct token t = {cli_arg(c, 0), hex, now + life_s};
+        sev_err e = sev_registry_token(&d.store, text(t.vehicle), now, life_s, cli_flag(c, "again"),
+                                       actor(), hex);
+        if (e != SEV_OK)
+            code = cli_fail(c, e, e == SEV_E_EXISTS ? "it has enrolled before: --again" : NULL,
+                            "a token for %s", t.vehicle);
+        else if (cli_json(c))
+            code = cli_print_json(c, emit_token, &t);
+        else
+            cli_print(c, "%.*s\n", (int)sizeof hex, hex);
+    }
+    sev_wipe(hex, sizeof hex);
+    close_desk(&d);
+    return code;
+}
+
+static void emit_revoked(sev_json_writer *w, const void *context)
+{
+    sev_json_w_object(w);
+    sev_json_w_integer_member(w, "revoked", *(const int64_t *)context);
+    sev_json_w_object_end(w);
+}
+
+static int run_revoke(struct cli *c)
+{
+    struct desk d;
+    int64_t count = 0;
+    int code;
+    if (open_desk(c, &d, false, &code)) {
+        sev_err e = sev_registry_revoke(&d.store, text(cli_arg(c, 0)), (sev_time)time(NULL),
+                                        actor(), text(cli_opt(c, "remark")), &count);
+        if (e != SEV_OK)
+            code = cli_fail(c, e, NULL, "vehicle %s", cli_arg(c, 0));
+        else if (cli_json(c))
+            code = cli_print_json(c, emit_revoked, &count);
+        else
+            cli_print(c, "certificates revoked: %lld\n", (long long)count);
+    }
+    close_desk(&d);
+    return code;
+}
+
 /* -------------------------------------------------------------------- table */
 
 static const struct cli_option options[] = {
@@ -357,6 +433,13 @@ static const struct cli_option assign_options[] = {
      .help = "canonical JSON: {bundle: {groups?, id}, correlationId?, targets}"},
     {.name = "remark", .value = "TEXT", .help = "why, for the row that explains it"},
     {0}};
+static const struct cli_option token_options[] = {
+    {.name = "hours", .value = "N", .fallback = "24", .help = "how long it is good"},
+    {.name = "again",
+     .help = "for a vehicle that has enrolled before, whose certificates end then"},
+    {0}};
+static const struct cli_option revoke_options[] = {
+    {.name = "remark", .value = "TEXT", .help = "why, for the row that explains it"}, {0}};
 static const struct cli_positional vehicle_argument[] = {
     {"VEHICLE", "its id: DID, or common name of its certificate", CLI_REQUIRED}, {0}};
 
@@ -376,6 +459,16 @@ static const struct cli_command subcommands[] = {
      .options = assign_options,
      .positionals = vehicle_argument,
      .run = run_assign},
+    {.name = "token",
+     .summary = "Make a token for one enrolment of a vehicle; it is told once",
+     .options = token_options,
+     .positionals = vehicle_argument,
+     .run = run_token},
+    {.name = "revoke",
+     .summary = "Revoke all certificates of a vehicle, from its next request on",
+     .options = revoke_options,
+     .positionals = vehicle_argument,
+     .run = run_revoke},
     {0}};
 
 const struct cli_command cmd_inventory = {

@@ -10,9 +10,10 @@
     X(uptane)                                                                                      \
     X(time)                                                                                        \
     X(certificate)                                                                                 \
+    X(identity)                                                                                    \
+    X(enrol)                                                                                       \
     X(inventory)                                                                                   \
     X(dev)                                                                                         \
-    X(campaign)                                                                                    \
     X(operator)                                                                                    \
     X(api)                                                                                         \
     X(config)                                                                                      \

@@ -179,7 +179,7 @@ struct sev_campaign_runner {
         keep; /**< SEV_CAMPAIGN_KEEP_BYTES, for what is put together of many vehicles */
 };
 #define SEV_CAMPAIGN_KEEP_BYTES (4u << 20)
-#define SEV_CAMPAIGN_LEASE_SECONDS 10
+#define SEV_CAMPAIGN_LEASE_SECONDS 30
 #define SEV_CAMPAIGN_SWEEP_SECONDS 300 /* for late joiners, the inventory is looked through anew   \
                                         */
 
