@@ -19,6 +19,13 @@ void app_answer(struct app_call *call, unsigned status, sev_slice json)
     sev_exchange_answer(call->x, status, "application/json", json);
 }
 
+static bool wants_no_body(const struct app_call *call)
+{
+    const struct app_role *role = call->instance->role;
+    return (call->route != NULL && (call->route->flags & APP_REFUSE_EMPTY) != 0) ||
+           (role->wants_no_body != NULL && role->wants_no_body(call));
+}
+
 void app_refuse(struct app_call *call, sev_err why)
 {
     struct sev_event event = {.id = SEV_EVENT_HTTP_REFUSED, .err = why};
@@ -28,7 +35,7 @@ void app_refuse(struct app_call *call, sev_err why)
         sev_event_text(&event, "peer", peer->identity);
     sev_event_text(&event, "path", call->request->path);
     call->instance->app->events.emit(call->instance->app->events.self, &event);
-    if (call->route != NULL && (call->route->flags & APP_REFUSE_EMPTY) != 0)
+    if (wants_no_body(call))
         app_answer(call, sev_http_status(why), SEV_EMPTY);
     else
         sev_exchange_refuse(call->x, why);
@@ -111,7 +118,7 @@ static sev_err head(void *context, struct sev_exchange *x, struct sev_body_plan 
         *out = (struct sev_body_plan){SEV_BODY_GATHER, call.route->body_max, false};
     if (e == SEV_E_HTTP_NOT_ALLOWED)
         add_allow(i, x);
-    if (e == SEV_OK || call.route == NULL || (call.route->flags & APP_REFUSE_EMPTY) == 0)
+    if (e == SEV_OK || !wants_no_body(&call))
         return e;
     app_refuse(&call, e);
     return SEV_OK;

@@ -137,7 +137,10 @@ struct app_role {
     bool plain;            /**< no TLS: for the process's keepers */
     bool admits_strangers; /**< clients need no certificate */
     bool admits_expired;   /**< ... or may have one that has expired: for routes with APP_EXPIRED */
-    uint32_t batch_max;    /**< 0: one by one */
+    /** A refusal of it has no body, whatever its route says (`call->route` may be NULL). May be
+     *  NULL. */
+    bool (*wants_no_body)(const struct app_call *call);
+    uint32_t batch_max; /**< 0: one by one */
     uint32_t gather_us;
     /** In place of the routes' `answer`, for requests that are answered together. */
     void (*answer_together)(struct app_call *calls, uint32_t count);

@@ -57,6 +57,19 @@ static void end(struct app_call *c, struct job *job, unsigned status, sev_err e,
     roots_release(job->own->roots, job->roots);
 }
 
+/* Each dialect has URLs of its own, and nobody gets anything under those of the other: what one
+ * leaves out is no way round what the other demands. Who is not listed is refused later. */
+static bool is_of_other_dialect(const struct job *job, sev_profile profile)
+{
+    const struct sev_store *store = job->director.store;
+    struct sev_vehicle row;
+    size_t mark = job->call.arena->used;
+    sev_err e = store->vehicle_get(store->self, job->vehicle, job->call.arena, &row);
+    sev_arena_back(job->call.arena, mark);
+    return e == SEV_OK &&
+           (row.profile == SEV_PROFILE_AKTUALIZR) != (profile == SEV_PROFILE_AKTUALIZR);
+}
+
 /* -------------------------------------------------------------------- files */
 
 /* "12.targets.json" -> 12 and "targets.json"; "timestamp.json" -> 0. */
@@ -92,7 +105,8 @@ static sev_err find_file(struct job *job, sev_slice file, sev_slice *out)
                : sev_slice_eq(name, SEV_LIT("snapshot.json")) ? SEV_STORE_SNAPSHOT
                : sev_slice_eq(name, SEV_LIT("targets.json"))  ? SEV_STORE_TARGETS
                                                               : SEV_STORE_ROLES;
-    if (role == SEV_STORE_ROLES || (version == 0) != (role == SEV_STORE_TIMESTAMP))
+    if (role == SEV_STORE_ROLES || (version == 0) != (role == SEV_STORE_TIMESTAMP) ||
+        is_of_other_dialect(job, SEV_PROFILE_NATIVE))
         return SEV_E_NOT_FOUND;
     sev_err e = sev_director_issue(&job->director, &job->call, job->vehicle, &files);
     if (e != SEV_OK)
@@ -104,24 +118,19 @@ static sev_err find_file(struct job *job, sev_slice file, sev_slice *out)
     return SEV_OK;
 }
 
-/* N.root.json, exactly that one, and targets.json: there is nothing else in that dialect, and a
- * vehicle of the native profile does not get to speak it. */
+/* N.root.json, exactly that one, and targets.json: there is nothing else in that dialect. */
 static sev_err find_aktualizr(struct job *job, sev_slice file, sev_slice *out)
 {
-    const struct sev_store *store = job->director.store;
     struct sev_issued files;
-    struct sev_vehicle row;
     uint64_t version;
     sev_slice name = split_version(file, &version);
+    if (is_of_other_dialect(job, SEV_PROFILE_AKTUALIZR))
+        return SEV_E_NOT_FOUND;
     if (sev_slice_eq(name, SEV_LIT("root.json")))
         return find_root(&job->roots->aktualizr, version, out);
     if (!sev_slice_eq(name, SEV_LIT("targets.json")) || version != 0)
         return SEV_E_NOT_FOUND;
-    sev_err e = store->vehicle_get(store->self, job->vehicle, job->call.arena, &row);
-    if (e == SEV_OK && row.profile != SEV_PROFILE_AKTUALIZR)
-        e = SEV_E_NOT_FOUND;
-    if (e == SEV_OK)
-        e = sev_director_issue(&job->director, &job->call, job->vehicle, &files);
+    sev_err e = sev_director_issue(&job->director, &job->call, job->vehicle, &files);
     if (e == SEV_OK)
         *out = files.files[SEV_STORE_TARGETS].bytes;
     return e;
@@ -159,46 +168,93 @@ static void answer_status(struct app_call *c)
     free(out.ptr);
 }
 
-static void answer_ecus(struct app_call *c)
+static void register_ecus(struct app_call *c, sev_profile profile)
 {
     struct job job;
     begin(c, &job);
-    sev_err e = sev_director_register(&job.director, &job.call, job.vehicle, c->body);
+    sev_err e = is_of_other_dialect(&job, profile)
+                    ? SEV_E_NOT_FOUND
+                    : sev_director_register(&job.director, &job.call, job.vehicle, c->body);
     end(c, &job, 201, e, SEV_LIT("{}"));
+}
+
+static void answer_ecus(struct app_call *c)
+{
+    register_ecus(c, SEV_PROFILE_NATIVE);
+}
+
+static void answer_aktualizr_ecus(struct app_call *c)
+{
+    register_ecus(c, SEV_PROFILE_AKTUALIZR);
 }
 
 static void answer_manifest(struct app_call *c)
 {
     struct job job;
     begin(c, &job);
-    sev_err e = sev_director_manifest(&job.director, &job.call, job.vehicle, c->body);
+    sev_err e = is_of_other_dialect(&job, SEV_PROFILE_AKTUALIZR)
+                    ? SEV_E_NOT_FOUND
+                    : sev_director_manifest(&job.director, &job.call, job.vehicle, c->body);
     end(c, &job, 200, e, SEV_LIT("{}"));
 }
 
 /* aktualizr tells what nobody asked for: taken and forgotten. */
 static void answer_heard(struct app_call *c)
 {
-    app_answer(c, 200, SEV_LIT("{}"));
+    struct job job;
+    begin(c, &job);
+    sev_err e = is_of_other_dialect(&job, SEV_PROFILE_AKTUALIZR) ? SEV_E_NOT_FOUND : SEV_OK;
+    end(c, &job, 200, e, SEV_LIT("{}"));
+}
+
+/* Its vehicles look for Images beside the Director unless they are told otherwise. They follow, and
+ * prove themselves there with the same certificate. */
+static void answer_elsewhere(struct app_call *c)
+{
+    const char *base = sev_config_text(c->instance->block, "aktualizr_images");
+    sev_slice rest = sev_slice_sub(c->request->path, sizeof "/repo" - 1, c->request->path.len);
+    char location[900]; /* what sev_exchange_add_field has room for */
+    sev_buf b = sev_buf_of(location, sizeof location);
+    struct job job;
+    begin(c, &job);
+    sev_buf_put_slice(&b, sev_slice_of(base, strlen(base)));
+    sev_buf_put_slice(&b, rest);
+    bool no = base[0] == '\0' || b.overflow || is_of_other_dialect(&job, SEV_PROFILE_AKTUALIZR);
+    if (!no)
+        sev_exchange_add_field(c->x, SEV_LIT("Location"), sev_buf_slice(&b));
+    end(c, &job, 302, no ? SEV_E_NOT_FOUND : SEV_OK, SEV_EMPTY);
 }
 
 /* The second half is aktualizr's, contract 6: where it wants a file it writes whatever comes, so
  * its refusals have no body (contract 4). */
-#define HEARD 0, SEV_MANIFEST_BYTES_MAX, answer_heard, NULL
+#define HEARD APP_REFUSE_EMPTY, SEV_MANIFEST_BYTES_MAX, answer_heard, NULL
 static const struct app_route routes[] = {
     {SEV_HTTP_POST, "/status", 0, SEV_MESSAGE_BYTES_MAX, answer_status, NULL},
     {SEV_HTTP_POST, "/ecus", 0, SEV_MANIFEST_BYTES_MAX, answer_ecus, NULL},
     {SEV_HTTP_GET, "/{file}", 0, 0, answer_file, NULL},
 
-    {SEV_HTTP_POST, "/director/ecus", 0, SEV_MANIFEST_BYTES_MAX, answer_ecus, NULL},
+    {SEV_HTTP_POST, "/director/ecus", 0, SEV_MANIFEST_BYTES_MAX, answer_aktualizr_ecus, NULL},
     {SEV_HTTP_PUT, "/director/manifest", APP_REFUSE_EMPTY, SEV_MANIFEST_BYTES_MAX, answer_manifest,
      NULL},
     {SEV_HTTP_GET, "/director/{file}", APP_REFUSE_EMPTY, 0, answer_aktualizr_file, NULL},
-    {SEV_HTTP_POST, "/events", HEARD},
+    {SEV_HTTP_GET, "/repo/{path...}", APP_REFUSE_EMPTY, 0, answer_elsewhere, NULL},
+    {SEV_HTTP_POST, "/events", APP_REFUSE_EMPTY, SEV_FOREIGN_EVENTS_BYTES_MAX, answer_heard, NULL},
     {SEV_HTTP_PUT, "/system_info", HEARD},
     {SEV_HTTP_PUT, "/system_info/network", HEARD},
     {SEV_HTTP_POST, "/system_info/config", HEARD},
     {SEV_HTTP_PUT, "/core/installed", HEARD},
 };
+
+/* Where a CA calls somebody by a common name alone it speaks aktualizr's dialect, for the others
+ * have DIDs: what is not there is refused without a body too. */
+static bool wants_no_body(const struct app_call *c)
+{
+    static const char did[] = "did:";
+    const struct sev_server_peer *peer = c->peer;
+    bool foreign = peer->authenticated && (peer->identity.len < sizeof did - 1 ||
+                                           memcmp(peer->identity.ptr, did, sizeof did - 1) != 0);
+    return foreign && (c->route == NULL || c->route->method == SEV_HTTP_GET);
+}
 
 /* ------------------------------------------------------------ start and end */
 
@@ -248,6 +304,7 @@ const struct app_role role_director = {.section = "director",
                                        .route_count = sizeof routes / sizeof routes[0],
                                        .arena_bytes = SEV_DIRECTOR_ARENA_BYTES,
                                        .signs = true,
+                                       .wants_no_body = wants_no_body,
                                        .open = open_role,
                                        .reload = reload,
                                        .close = close_role,

@@ -49,9 +49,8 @@ static sev_err open_file(const struct images_role *r, sev_slice name, int *out, 
     return SEV_OK;
 }
 
-static void answer_file(struct app_call *call)
+static void answer(struct app_call *call, sev_slice name)
 {
-    sev_slice name = sev_slice_sub(call->path, 1, call->path.len);
     struct stat s;
     int fd;
     char etag[80];
@@ -69,8 +68,24 @@ static void answer_file(struct app_call *call)
                              sev_slice_of(etag, (size_t)n), fd, (uint64_t)s.st_size);
 }
 
-/* aktualizr writes the body of a refusal into the image: there it gets none. Contract 4 */
+static void answer_file(struct app_call *call)
+{
+    answer(call, sev_slice_sub(call->path, 1, call->path.len));
+}
+
+static void answer_aktualizr(struct app_call *call)
+{
+    char name[APP_PATH_BYTES_MAX + 16];
+    sev_buf b = sev_buf_of(name, sizeof name);
+    sev_buf_put_slice(&b, SEV_LIT("aktualizr/"));
+    sev_buf_put_slice(&b, call->params[0]);
+    answer(call, sev_buf_slice(&b));
+}
+
+/* aktualizr writes the body of a refusal into the image: there it gets none. Contract 4. "/repo" is
+ * where its vehicles look unless they are told otherwise. */
 static const struct app_route routes[] = {
+    {SEV_HTTP_GET, "/repo/{path...}", APP_AT_ONCE | APP_REFUSE_EMPTY, 0, answer_aktualizr, NULL},
     {SEV_HTTP_GET, "/aktualizr/{path...}", APP_AT_ONCE | APP_REFUSE_EMPTY, 0, answer_file, NULL},
     {SEV_HTTP_GET, "/{path...}", APP_AT_ONCE, 0, answer_file, NULL},
     {SEV_HTTP_PUT, "/targets/{path...}", 0, 0, images_upload_image, &images_stream},

@@ -55,7 +55,8 @@
 /* Messages (messages.h). */
 #define SEV_MANIFEST_BYTES_MAX (256u * 1024u)          /* aktualizr's, 256 ECUs without prekeys */
 #define SEV_AKTUALIZR_DIRECTOR_BYTES_MAX (64u * 1024u) /* its vehicles read no more */
-#define SEV_STATUS_ANSWER_BYTES_MAX (1024u * 1024u)    /* reply, grant, roots, Director's files */
+#define SEV_FOREIGN_EVENTS_BYTES_MAX (1u << 20) /* of aktualizr; with more, libcurl asks first */
+#define SEV_STATUS_ANSWER_BYTES_MAX (1024u * 1024u) /* reply, grant, roots, Director's files */
 #define SEV_NONCE_BYTES 16
 #define SEV_MESSAGE_TEXT_BYTES_MAX 256   /* codes, descriptions, versions of tools */
 #define SEV_FOREIGN_TEXT_BYTES_MAX 16384 /* aktualizr's raw_report: a code for each of 256 ECUs */

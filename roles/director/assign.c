@@ -45,6 +45,26 @@ static sev_err check_name_is_new(const struct sev_ecu *ecu, const struct sev_tar
     return same_name && !same_bytes ? SEV_E_EXISTS : SEV_OK;
 }
 
+/* Its vehicles tell a plain image from a tree by its format and take a URL as it stands. No image
+ * comes in the clear. Contract 4, 8.3 */
+static sev_err check_foreign(const struct sev_target *t)
+{
+    sev_json_str format, uri;
+    sev_slice member = sev_json_get(t->custom, "uri");
+    sev_json j = sev_json_at(sev_json_get(t->custom, "targetFormat"));
+    sev_json_string(&j, &format);
+    if (t->match.len != 0 || t->encryption.len != 0 || j.err != SEV_OK ||
+        !sev_json_str_is(format, "BINARY"))
+        return SEV_E_MALFORMED;
+    if (member.len == 0)
+        return SEV_OK;
+    j = sev_json_at(member);
+    sev_json_string(&j, &uri);
+    bool absolute = j.err == SEV_OK && !uri.escaped && uri.raw.len > 8 &&
+                    uri.raw.len <= SEV_URL_BYTES_MAX && memcmp(uri.raw.ptr, "https://", 8) == 0;
+    return absolute ? SEV_OK : SEV_E_MALFORMED;
+}
+
 static sev_err check_ecu(struct wish *w, sev_json_str serial, sev_slice entry,
                          const struct sev_target *t, const struct sev_match *match)
 {
@@ -82,7 +102,7 @@ static sev_err read_target(const struct wish *w, sev_json_str name, sev_slice va
         t->hardware_ids.len != 0 || !t->hashes.has_sha256)
         return SEV_E_MALFORMED;
     if (w->profile != SEV_PROFILE_NATIVE)
-        return t->match.len != 0 || t->encryption.len != 0 ? SEV_E_MALFORMED : SEV_OK;
+        return check_foreign(t);
     if (t->match.len == 0)
         return SEV_E_MALFORMED;
     e = sev_match_parse(t->match, match);
@@ -169,6 +189,31 @@ static sev_err check(const struct sev_director_call *call, struct wish *w)
     return e == SEV_OK ? check_groups(w) : e;
 }
 
+/* The same name for other bytes than those assigned before: a vehicle may have them already, and
+ * what it runs goes by that name. Contract 8.3 */
+static sev_err check_names_stay(const struct wish *w, const struct sev_assignment *before)
+{
+    sev_json j = sev_json_at(w->asked->targets);
+    sev_json_str name;
+    sev_err e = SEV_OK;
+    if (w->profile == SEV_PROFILE_NATIVE || before->version == 0)
+        return SEV_OK;
+    sev_json_object(&j);
+    while (e == SEV_OK && sev_json_member(&j, &name)) {
+        struct sev_target now, then;
+        struct sev_targets old = {.targets = before->targets};
+        sev_slice value = SEV_EMPTY;
+        sev_json_skip(&j, &value);
+        e = sev_target_parse(name, value, w->profile, &now);
+        if (e != SEV_OK || sev_targets_find(&old, w->profile, name.raw, &then) != SEV_OK)
+            continue;
+        if (now.length != then.length ||
+            memcmp(now.hashes.sha256, then.hashes.sha256, sizeof now.hashes.sha256) != 0)
+            e = SEV_E_EXISTS;
+    }
+    return e == SEV_OK ? j.err : e;
+}
+
 /* ---------------------------------------------------------- invalid releases */
 
 struct invalid {
@@ -244,6 +289,8 @@ sev_err sev_director_prepare(const struct sev_director *d, const struct sev_dire
         e = check(call, &w);
     if (e == SEV_OK)
         e = check_valid(d, call, wish->targets, &invalidations);
+    if (e == SEV_OK)
+        e = check_names_stay(&w, &now);
     if (e == SEV_OK)
         e = director_reason(call, &decision.reason, names, values);
     if (e != SEV_OK)

@@ -93,28 +93,34 @@ static sev_err hear(struct hearing *h, sev_slice bytes)
     return h->news == NULL ? SEV_E_MEMORY : hear_reports(h);
 }
 
+/* Codes of that dialect are as long as a vehicle has ECUs: the beginning says enough. */
+static sev_slice beginning(sev_slice text)
+{
+    size_t len = text.len < SEV_MESSAGE_TEXT_BYTES_MAX ? text.len : SEV_MESSAGE_TEXT_BYTES_MAX;
+    while (len != 0 && len != text.len && (text.ptr[len] & 0xc0) == 0x80)
+        len--; /* no half of a character */
+    return sev_slice_sub(text, 0, len);
+}
+
 /* What campaigns count failures by: the vehicle has signed it. */
 static sev_err keep_installation(const struct hearing *h)
 {
     const struct sev_store *s = h->d->store;
     struct sev_installation i = {.counter = h->counter,
                                  .success = h->manifest.installation.result.success,
-                                 .code = h->manifest.installation.result.code,
+                                 .code = beginning(h->manifest.installation.result.code),
                                  .correlation_id = h->manifest.installation.correlation_id};
-    if (s->campaigns == NULL)
-        return SEV_OK;
-    while (i.code.len > SEV_MESSAGE_TEXT_BYTES_MAX ||
-           (i.code.len != 0 && !sev_utf8_valid(i.code))) /* not in the middle of a character */
-        i.code.len--;
-    return s->campaigns->installation_put(s->self, h->vehicle.id, &i);
+    return s->campaigns == NULL ? SEV_OK
+                                : s->campaigns->installation_put(s->self, h->vehicle.id, &i);
 }
 
 static sev_err keep(const struct hearing *h)
 {
     static const char *const names[] = {"code", "correlation", NULL};
     bool told = h->manifest.has_installation;
-    const sev_slice values[] = {told ? h->manifest.installation.result.code : SEV_EMPTY,
-                                told ? h->manifest.installation.correlation_id : SEV_EMPTY};
+    const sev_slice values[] = {told ? beginning(h->manifest.installation.result.code) : SEV_EMPTY,
+                                told ? beginning(h->manifest.installation.correlation_id)
+                                     : SEV_EMPTY};
     struct sev_decision decision = {h->call->now, h->vehicle.id,
                                     told ? SEV_LIT("installation") : SEV_LIT("status"), SEV_EMPTY};
     struct sev_status_news news = {.vehicle = h->vehicle.id,
@@ -129,6 +135,33 @@ static sev_err keep(const struct hearing *h)
     if (e == SEV_OK && told)
         e = keep_installation(h);
     return e == SEV_OK ? h->d->store->status_accept(h->d->store->self, &news) : e;
+}
+
+static void tell_failure(const struct hearing *h, sev_slice ecu, sev_slice code)
+{
+    struct sev_event event = {.id = SEV_EVENT_INSTALL_FAILED};
+    sev_event_text(&event, "vehicle", h->vehicle.id);
+    if (ecu.len != 0)
+        sev_event_text(&event, "ecu", ecu);
+    sev_event_text(&event, "code", code);
+    sev_event_text(&event, "correlation", h->manifest.installation.correlation_id);
+    h->d->events.emit(h->d->events.self, &event);
+}
+
+/* Each ECU that failed; the vehicle itself where none did: it got no further than the metadata. */
+static void tell_failures(const struct hearing *h)
+{
+    sev_json it = sev_list(h->manifest.installation.items);
+    sev_slice ecu;
+    struct sev_outcome result;
+    bool said = false;
+    while (sev_manifest_next_item(&it, h->call->arena, &ecu, &result))
+        if (!result.success) {
+            tell_failure(h, ecu, result.code);
+            said = true;
+        }
+    if (!said)
+        tell_failure(h, SEV_EMPTY, h->manifest.installation.result.code);
 }
 
 sev_err sev_director_manifest(const struct sev_director *d, const struct sev_director_call *call,
@@ -147,6 +180,6 @@ sev_err sev_director_manifest(const struct sev_director *d, const struct sev_dir
     if (e != SEV_OK)
         director_refused(d, call, vehicle, "status-refused", SEV_EVENT_STATUS_REFUSED, e);
     else if (h.manifest.has_installation && !h.manifest.installation.result.success && !h.again)
-        director_tell(d, SEV_EVENT_INSTALL_FAILED, SEV_OK, vehicle, SEV_EMPTY);
+        tell_failures(&h);
     return e;
 }

@@ -2,6 +2,8 @@
  * SPDX-License-Identifier: MIT */
 #include "internal.h"
 
+#include "base/der.h"
+
 struct form {
     struct sev_ecu *ecus;
     uint32_t count;
@@ -22,6 +24,16 @@ static sev_err read_text(sev_slice value, size_t max, sev_slice *out)
     return SEV_OK;
 }
 
+/* Of another length the key could be registered and its signatures never be verified. Contract 7.2
+ */
+static bool is_usual_rsa(const struct sev_pubkey *key)
+{
+    sev_slice n, e;
+    return key->type == SEV_KEY_RSA &&
+           sev_der_rsa_public(sev_slice_of(key->material, key->len), &n, &e) &&
+           (n.len == 256 || n.len == 384 || n.len == 512) && n.ptr[0] >= 0x80;
+}
+
 static sev_err read_ecu(const struct sev_vehicle *vehicle, sev_slice object, struct sev_ecu *out)
 {
     *out = (struct sev_ecu){.vehicle = vehicle->id};
@@ -36,7 +48,7 @@ static sev_err read_ecu(const struct sev_vehicle *vehicle, sev_slice object, str
     if (e != SEV_OK)
         return e;
     bool native = out->key.type == SEV_KEY_P256 || out->key.type == SEV_KEY_ED25519;
-    bool old = out->key.type == SEV_KEY_RSA || out->key.type == SEV_KEY_ED25519;
+    bool old = is_usual_rsa(&out->key) || out->key.type == SEV_KEY_ED25519;
     return (vehicle->profile == SEV_PROFILE_NATIVE ? native : old) ? SEV_OK : SEV_E_KEY;
 }
 

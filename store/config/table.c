@@ -125,6 +125,9 @@ static const struct sev_config_key director[] = {
     {"enrolment", SEV_CONFIG_CHOICE, "required", 0, 0, "required foreign",
      "required: certificates that the registry gave to vehicles of this database, until they are "
      "revoked; foreign: whatever the CAs in 'clients' gave, and nobody can revoke it here"},
+    {"aktualizr_images", SEV_CONFIG_TEXT, "", 0, 0, NULL,
+     "base URL of Images for vehicles of that dialect that look for them here, under /repo: they "
+     "are sent there, as to https://images.example:8001/repo"},
     {"threads", SEV_CONFIG_NUMBER, "8", 1, 256, NULL,
      "threads that wait for database and signer, 16 MiB each"},
     {"poll_interval", SEV_CONFIG_SECONDS, "1d", 1, 90 * DAY, NULL, "when vehicles come again"},

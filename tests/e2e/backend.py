@@ -167,7 +167,11 @@ class World:
         self.write("primary-2.img", os.urandom(200000))
         self.secureev("repo", "add", "primary/fw-2.bin", "primary-2.img", "--repo", "images",
                       "--hardware-id", "primary_hw", "--release-counter", "2", "--version", "2")
+        self.more_images()
         self.ceremony("images", "iris", "iris-online")
+
+    def more_images(self):
+        """For those who need others than these two."""
 
     def director_root(self):
         self.people("dirk", "online")
