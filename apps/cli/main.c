@@ -12,6 +12,7 @@
     X(certificate)                                                                                 \
     X(identity)                                                                                    \
     X(enrol)                                                                                       \
+    X(audit)                                                                                       \
     X(inventory)                                                                                   \
     X(dev)                                                                                         \
     X(operator)                                                                                    \

@@ -5,12 +5,14 @@ SPDX-License-Identifier: MIT"""
 import base64
 import hashlib
 import http.client
+import http.server
 import ipaddress
 import json
 import os
 import socket
 import ssl
 import tempfile
+import threading
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
@@ -223,3 +225,38 @@ class Audited(World):
         connection.close()
         assert tree_hash([leaf_hash(leaf) for leaf in found]) == note.root
         return [json.loads(leaf) for leaf in found]
+
+
+class Proxy:
+    """Stands between somebody and the log and changes what it is told to: path -> function."""
+
+    def __init__(self, world, changes):
+        class Handler(http.server.BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def do_GET(self):
+                code, data = world.get(self.path)
+                if self.path in changes:
+                    data = changes[self.path](data)
+                self.send_response(code)
+                self.send_header("Content-Length", str(len(data)))
+                self.end_headers()
+                self.wfile.write(data)
+
+            def log_message(self, *_):
+                pass
+
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(*world.server)
+        context.minimum_version = ssl.TLSVersion.TLSv1_3
+        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.server.socket = context.wrap_socket(self.server.socket, server_side=True)
+        self.port = self.server.server_port
+
+    def __enter__(self):
+        threading.Thread(target=self.server.serve_forever, args=(0.02,), daemon=True).start()
+        return self
+
+    def __exit__(self, *_):
+        self.server.shutdown()
+        self.server.server_close()
