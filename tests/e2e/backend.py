@@ -192,13 +192,16 @@ class World:
 
     # ------------------------------------------------------------ processes
 
-    def start(self, program, config):
+    def start(self, program, config, user=None):
+        """`user`: another than ours, which needs root."""
         log = f"{config}.log"
         command = [os.path.join(BIN, program), config]
         if self.traced:
             command = ["strace", "-f", "-qq", "-o", config + ".strace", *command]
         with open(log, "ab") as out:
-            process = subprocess.Popen(command, stdout=out, stderr=out, cwd=self.dir, env=self.env)
+            process = subprocess.Popen(
+                command, stdout=out, stderr=out, cwd=self.dir, env=self.env,
+                **({} if user is None else {"user": user, "group": user, "extra_groups": []}))
         self.processes.append(process)
         for _ in range(3000):
             started = [e for e in self.log(config) if e["event"] == "started"]
