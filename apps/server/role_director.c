@@ -6,6 +6,7 @@
 
 #include "campaigner.h"
 #include "enrolled.h"
+#include "hints.h"
 #include "roots.h"
 #include "secureev/director.h"
 #include "shipping.h"
@@ -15,6 +16,7 @@ struct director {
     struct roots_shelf *roots;
     struct campaigner *campaigner;
     struct shipping *shipping;
+    struct hints *hints;
 };
 
 /* What an answer works with; begun by begin(), ended by end(). */
@@ -275,7 +277,8 @@ static sev_err open_role(struct app_instance *i)
         e = campaigner_start(&r->store, i->app->events, &r->campaigner);
     if (e != SEV_OK)
         return app_fail(i->app, e, sev_err_sentence(e), "campaigns");
-    return shipping_start(i->app, &r->store, &r->shipping);
+    e = shipping_start(i->app, &r->store, &r->shipping);
+    return e == SEV_OK ? hints_start(i->app, &r->store, &r->hints) : e;
 }
 
 static sev_err reload(struct app_instance *i)
@@ -288,6 +291,7 @@ static void close_role(struct app_instance *i)
     struct director *r = i->own;
     campaigner_stop(r->campaigner);
     shipping_stop(r->shipping);
+    hints_stop(r->hints);
     app_store_close(i, &r->store);
     roots_close(r->roots);
     free(r);
@@ -299,6 +303,17 @@ static sev_err check(struct app_call *c)
     return app_enrolment_required(c->instance) ? app_enrolled(c, &r->store) : SEV_OK;
 }
 
+static sev_err ready(struct app_instance *i, char *why)
+{
+    hints_ready(((struct director *)i->own)->hints, why);
+    return SEV_OK;
+}
+
+static void measure(struct app_instance *i, struct app_measures *m)
+{
+    hints_measure(((struct director *)i->own)->hints, m);
+}
+
 const struct app_role role_director = {.section = "director",
                                        .routes = routes,
                                        .route_count = sizeof routes / sizeof routes[0],
@@ -308,4 +323,6 @@ const struct app_role role_director = {.section = "director",
                                        .open = open_role,
                                        .reload = reload,
                                        .close = close_role,
-                                       .check = check};
+                                       .check = check,
+                                       .ready = ready,
+                                       .measure = measure};

@@ -125,6 +125,7 @@ struct sev_identity_ops; /* store_identity.h */
 struct sev_log_ops;      /* store_log.h */
 struct sev_campaign_ops; /* store_campaign.h */
 struct sev_operator_ops; /* store_operator.h */
+struct sev_hint_ops;     /* store_hint.h */
 
 struct sev_store {
     void *self;
@@ -193,6 +194,7 @@ struct sev_store {
     const struct sev_log_ops *log;
     const struct sev_campaign_ops *campaigns;
     const struct sev_operator_ops *operators;
+    const struct sev_hint_ops *hints;
 };
 
 /**

@@ -266,6 +266,15 @@ static const struct sev_config_key admin[] = {
     END,
 };
 
+static const struct sev_config_key mqtt[] = {
+    {"broker", SEV_CONFIG_TEXT, NULL, 0, 0, NULL, "HOST:PORT of the MQTT broker"},
+    {"ca", SEV_CONFIG_PATH, NULL, 0, 0, NULL, "PEM file with the CA of the broker's certificate"},
+    {"certificate", SEV_CONFIG_PATH, NULL, 0, 0, NULL,
+     "PEM file with ours; its common name is what the broker's list of rights calls the Director"},
+    {"certificate_key", SEV_CONFIG_PATH, NULL, 0, 0, NULL, "PEM file with its private key"},
+    END,
+};
+
 static const struct sev_config_key health[] = {
     {"listen", SEV_CONFIG_ADDRESS, NULL, 0, 0, NULL,
      "where to tell /metrics, /healthz and /readyz: without TLS, so on the loopback"},
@@ -287,6 +296,7 @@ const struct sev_config_section sev_config_table[] = {
     {"witness", false, "role of secureevd: cosigns checkpoints of logs that only grow", witness},
     {"witnessed", true, "a log that the witness cosigns", witnessed},
     {"audit", false, "the audit log that decisions are shipped to", audit},
+    {"mqtt", false, "secureevd: where the Director tells vehicles to look now", mqtt},
     {"health", false, "secureevd: how it is, for its keepers", health},
     {"signer", false, "secureev-signer, the process that holds the online keys", signer},
     {"key", true, "a key of the signer and what it may sign", key},

@@ -23,6 +23,7 @@
  * statements are prepared then.
  */
 #define SEV_SQL_SETS(X)                                                                            \
+    X(hint)                                                                                        \
     X(identity)                                                                                    \
     X(campaign)                                                                                    \
     X(inventory)                                                                                   \

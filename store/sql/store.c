@@ -82,6 +82,7 @@ sev_err sev_store_open(const char *text, struct sev_store *out)
         .identity = &sev_sql_identity_ops,
         .log = &sev_sql_log_ops,
         .campaigns = &sev_sql_campaign_ops,
+        .hints = &sev_sql_hint_ops,
     };
     return SEV_OK;
 }
