@@ -5,39 +5,36 @@
 #include <string.h>
 #include <time.h>
 
-#include "cli.h"
+#include "inventory.h"
 #include "secureev/director.h"
-#include "secureev/registry.h"
 
 #define WISH_BYTES_MAX (1u << 20)
 #define LIST_AT_ONCE 1000u
-
-struct desk {
-    struct sev_store store;
-    void *memory;
-    struct sev_arena arena;
-};
 
 static sev_slice text(const char *s)
 {
     return s == NULL ? SEV_EMPTY : sev_slice_of(s, strlen(s));
 }
 
-static void close_desk(struct desk *d)
+void inventory_close(struct desk *d)
 {
     if (d->store.self != NULL)
         sev_store_close(&d->store);
     free(d->memory);
 }
 
-/* False: `code` is the exit code. close_desk() it in any case. Only `make` makes a database: a slip
- * in its name is told, and does not become an empty inventory. */
-static bool open_desk(struct cli *c, struct desk *d, bool make, int *code)
+bool inventory_open(struct cli *c, struct desk *d, bool make, int *code)
 {
     struct sev_fs_stat status;
     const char *path = cli_opt(c, "database");
     char name[SEV_STORE_NAME_MAX];
-    *d = (struct desk){.memory = malloc(SEV_DIRECTOR_ARENA_BYTES)};
+    *d = (struct desk){.memory = NULL};
+    if (path == NULL) {
+        *code = cli_usage(c, "give --database; by the API there are token and revoke, and "
+                             "`secureev api` for all else");
+        return false;
+    }
+    d->memory = malloc(SEV_DIRECTOR_ARENA_BYTES);
     if (d->memory == NULL) {
         *code = cli_fail(c, SEV_E_MEMORY, NULL, "inventory");
         return false;
@@ -53,7 +50,7 @@ static bool open_desk(struct cli *c, struct desk *d, bool make, int *code)
     return e == SEV_OK;
 }
 
-static sev_slice actor(void)
+sev_slice inventory_actor(void)
 {
     const char *user = getenv("USER");
     return user == NULL || *user == '\0' ? SEV_LIT("operator") : text(user);
@@ -74,13 +71,14 @@ static int run_add(struct cli *c)
     struct sev_vehicle v = {.id = text(cli_arg(c, 0)),
                             .vin = text(cli_opt(c, "vin")),
                             .model = text(cli_opt(c, "model"))};
-    struct sev_decision why = {(sev_time)time(NULL), actor(), SEV_LIT("add"), SEV_LIT("{}")};
+    struct sev_decision why = {(sev_time)time(NULL), inventory_actor(), SEV_LIT("add"),
+                               SEV_LIT("{}")};
     if (strcmp(cli_opt(c, "profile"), "aktualizr") == 0)
         v.profile = SEV_PROFILE_AKTUALIZR;
     if (v.id.len == 0 || v.id.len > SEV_ID_BYTES_MAX)
         return cli_usage(c, "a vehicle's id has 1 to %d bytes", SEV_ID_BYTES_MAX);
     int code;
-    if (open_desk(c, &d, true, &code)) {
+    if (inventory_open(c, &d, true, &code)) {
         sev_err e = d.store.vehicle_add(d.store.self, &v, &why);
         if (e != SEV_OK)
             code = cli_fail(c, e, NULL, "vehicle %s", cli_arg(c, 0));
@@ -89,7 +87,7 @@ static int run_add(struct cli *c)
         else
             cli_print(c, "%s may register its ECUs now\n", cli_arg(c, 0));
     }
-    close_desk(&d);
+    inventory_close(&d);
     return code;
 }
 
@@ -158,14 +156,14 @@ static int run_list(struct cli *c)
     struct desk d;
     struct listing l = {.c = c};
     int code;
-    bool open = open_desk(c, &d, false, &code);
+    bool open = inventory_open(c, &d, false, &code);
     if (open && cli_json(c)) {
         code = cli_print_json(c, emit_list, &d);
     } else if (open) {
         sev_err e = list_all(&d, &l);
         code = e == SEV_OK ? 0 : cli_fail(c, e, NULL, "inventory");
     }
-    close_desk(&d);
+    inventory_close(&d);
     return code;
 }
 
@@ -245,7 +243,7 @@ static int run_show(struct cli *c)
     struct desk d;
     struct shown s = {.count = 0};
     int code;
-    if (open_desk(c, &d, false, &code)) {
+    if (inventory_open(c, &d, false, &code)) {
         struct sev_ecu *ecus =
             (struct sev_ecu *)(void *)sev_arena_take(&d.arena, SEV_STORE_ECUS_MAX * sizeof *ecus);
         sev_slice id = text(cli_arg(c, 0));
@@ -260,7 +258,7 @@ static int run_show(struct cli *c)
         else
             print_shown(c, &s);
     }
-    close_desk(&d);
+    inventory_close(&d);
     return code;
 }
 
@@ -297,7 +295,7 @@ static int read_wish(struct cli *c, sev_slice file, struct sev_director_wish *ou
         return cli_fail(c, SEV_E_MALFORMED, "{\"bundle\":{\"id\":...},\"targets\":{...}}", "%s",
                         cli_opt(c, "wish"));
     *out = (struct sev_director_wish){.vehicle = text(cli_arg(c, 0)),
-                                      .actor = actor(),
+                                      .actor = inventory_actor(),
                                       .remark = text(cli_opt(c, "remark")),
                                       .bundle_id = id.raw,
                                       .correlation_id = correlation.raw,
@@ -318,7 +316,7 @@ static int run_assign(struct cli *c)
     while (file.len != 0 && file.ptr[file.len - 1] == '\n')
         file.len--;
     int code = read_wish(c, sev_bytes_slice(&file), &wish);
-    if (code == 0 && open_desk(c, &d, false, &code)) {
+    if (code == 0 && inventory_open(c, &d, false, &code)) {
         struct sev_director director = {.store = &d.store};
         struct sev_director_call call = {&d.arena, NULL, (sev_time)time(NULL)};
         e = sev_director_assign(&director, &call, &wish, &version);
@@ -329,94 +327,14 @@ static int run_assign(struct cli *c)
         else
             cli_print(c, "bundle version %lld for %s\n", (long long)version, cli_arg(c, 0));
     }
-    close_desk(&d);
+    inventory_close(&d);
     sev_bytes_free(cli_fs(c), &file);
-    return code;
-}
-
-/* -------------------------------------------------------- token and revoke */
-
-struct token {
-    const char *vehicle;
-    const char *text;
-    int64_t expires;
-};
-
-static void emit_token(sev_json_writer *w, const void *context)
-{
-    const struct token *t = context;
-    uint8_t when[20];
-    sev_buf b = sev_buf_of(when, sizeof when);
-    sev_time_format(t->expires, &b);
-    sev_json_w_object(w);
-    sev_json_w_string_member(w, "expires", sev_buf_slice(&b));
-    sev_json_w_string_member(w, "token",
-                             sev_slice_of(t->text, 2 * (size_t)SEV_ENROLMENT_TOKEN_BYTES));
-    sev_json_w_string_member(w, "vehicle", text(t->vehicle));
-    sev_json_w_object_end(w);
-}
-
-static int run_token(struct cli *c)
-{
-    struct desk d;
-    char hex[2 * SEV_ENROLMENT_TOKEN_BYTES];
-    uint64_t hours = 0;
-    sev_time now = (sev_time)time(NULL);
-    int code = cli_opt_integer(c, "hours", 1, 24 * 365, &hours);
-    if (code != 0)
-        return code;
-    if (open_desk(c, &d, false, &code)) {
-        int64_t life_s = (int64_t)hours * 3600;
-        struct token t = {cli_arg(c, 0), hex, now + life_s};
-        sev_err e = sev_registry_token(&d.store, text(t.vehicle), now, life_s, cli_flag(c, "again"),
-                                       actor(), hex);
-        if (e != SEV_OK)
-            code = cli_fail(c, e, e == SEV_E_EXISTS ? "it has enrolled before: --again" : NULL,
-                            "a token for %s", t.vehicle);
-        else if (cli_json(c))
-            code = cli_print_json(c, emit_token, &t);
-        else
-            cli_print(c, "%.*s\n", (int)sizeof hex, hex);
-    }
-    sev_wipe(hex, sizeof hex);
-    close_desk(&d);
-    return code;
-}
-
-static void emit_revoked(sev_json_writer *w, const void *context)
-{
-    sev_json_w_object(w);
-    sev_json_w_integer_member(w, "revoked", *(const int64_t *)context);
-    sev_json_w_object_end(w);
-}
-
-static int run_revoke(struct cli *c)
-{
-    struct desk d;
-    int64_t count = 0;
-    int code;
-    if (open_desk(c, &d, false, &code)) {
-        sev_err e = sev_registry_revoke(&d.store, text(cli_arg(c, 0)), (sev_time)time(NULL),
-                                        actor(), text(cli_opt(c, "remark")), &count);
-        if (e != SEV_OK)
-            code = cli_fail(c, e, NULL, "vehicle %s", cli_arg(c, 0));
-        else if (cli_json(c))
-            code = cli_print_json(c, emit_revoked, &count);
-        else
-            cli_print(c, "certificates revoked: %lld\n", (long long)count);
-    }
-    close_desk(&d);
     return code;
 }
 
 /* -------------------------------------------------------------------- table */
 
-static const struct cli_option options[] = {
-    {.name = "database",
-     .value = "FILE",
-     .flags = CLI_REQUIRED,
-     .help = "the Director's database: a file, or postgresql://..."},
-    {0}};
+static const struct cli_option options[] = {REMOTE_OPTIONS, {0}};
 static const struct cli_option add_options[] = {
     {.name = "vin", .value = "VIN", .help = "vehicle identification number"},
     {.name = "model", .value = "MODEL", .help = "its model"},
@@ -438,8 +356,11 @@ static const struct cli_option token_options[] = {
     {.name = "again",
      .help = "for a vehicle that has enrolled before, whose certificates end then"},
     {0}};
-static const struct cli_option revoke_options[] = {
-    {.name = "remark", .value = "TEXT", .help = "why, for the row that explains it"}, {0}};
+static const struct cli_option revoke_options[] = {{.name = "remark",
+                                                    .value = "TEXT",
+                                                    .flags = CLI_REQUIRED,
+                                                    .help = "why, for the row that explains it"},
+                                                   {0}};
 static const struct cli_positional vehicle_argument[] = {
     {"VEHICLE", "its id: DID, or common name of its certificate", CLI_REQUIRED}, {0}};
 
@@ -463,17 +384,18 @@ static const struct cli_command subcommands[] = {
      .summary = "Make a token for one enrolment of a vehicle; it is told once",
      .options = token_options,
      .positionals = vehicle_argument,
-     .run = run_token},
+     .run = inventory_token},
     {.name = "revoke",
      .summary = "Revoke all certificates of a vehicle, from its next request on",
      .options = revoke_options,
      .positionals = vehicle_argument,
-     .run = run_revoke},
+     .run = inventory_revoke},
     {0}};
 
 const struct cli_command cmd_inventory = {
     .name = "inventory",
-    .summary = "Look after a Director's vehicles, where its database is",
-    .details = "The Director may be running meanwhile: both work on the same database.",
+    .summary = "Look after a Director's vehicles",
+    .details = "The Director may be running meanwhile: both work on the same database. Tokens are "
+               "made and certificates revoked through the admin API, too.",
     .options = options,
     .subcommands = subcommands};

@@ -37,6 +37,8 @@
     X(GET, "/vehicles/{vehicle}/assignment", VIEWER, 0, 0, assignment_get)                         \
     X(PUT, "/vehicles/{vehicle}/assignment", PUBLISHER, API_VERSIONED,                             \
       2 * SEV_DIRECTOR_TARGETS_BYTES_MAX, assignment_put)                                          \
+    X(POST, "/vehicles/{vehicle}/enrolment-token", ADMIN, API_SECRET, 1024, enrolment_token)       \
+    X(POST, "/vehicles/{vehicle}/revoke", ADMIN, 0, 4096, enrolment_revoke)                        \
     X(GET, "/operators", ADMIN, 0, 0, operator_list)                                               \
     X(POST, "/operators", ADMIN, API_SECRET, 4096, operator_add)                                   \
     X(GET, "/operators/{operator}", ADMIN, 0, 0, operator_get)                                     \
@@ -56,7 +58,7 @@
     X(POST, "/campaigns/{campaign}/abort", ADMIN, 0, 4096, campaign_abort)                         \
     X(GET, "/releases/invalidated", VIEWER, 0, 0, release_invalidated)                             \
     X(POST, "/releases/invalidate", ADMIN, 0, 4096, release_invalidate)
-#define API_RESOURCES(X) X(server) X(inventory) X(operators) X(campaigns)
+#define API_RESOURCES(X) X(server) X(inventory) X(enrolment) X(operators) X(campaigns)
 /* clang-format on */
 
 enum {
