@@ -501,7 +501,7 @@ static int ask_witness(struct audit_reader *r, const struct audit_head *head,
     struct sev_tlog_update update = {.note = sev_bytes_slice(&head->note)};
     struct sev_tlog_source source = audit_source(r, head->checkpoint.size);
     struct sev_http_answer answer;
-    struct sev_note note;
+    struct sev_note note, lines;
     sev_err e = SEV_OK;
     for (int i = 0; i < 2; i++) {
         e = sev_tlog_prove_growth(&source, update.old_size, &update.proof);
@@ -524,15 +524,12 @@ static int ask_witness(struct audit_reader *r, const struct audit_head *head,
                         "%s has seen another history of this log", url);
     if (answer.status != 200)
         return server_refused(r->cli, &answer, url);
-    sev_slice text = sev_slice_sub(sev_bytes_slice(&head->note), 0, 0);
-    struct sev_note whole;
-    e = sev_note_parse(sev_bytes_slice(&head->note), &whole);
-    text = whole.text;
     struct cosigned s = {.head = head, .name = r->trust.witnesses[0].name, .line = answer.body};
+    e = sev_note_parse(sev_bytes_slice(&head->note), &note);
     if (e == SEV_OK)
-        e = sev_note_parse_lines(text, answer.body, &note);
+        e = sev_note_parse_lines(note.text, answer.body, &lines);
     if (e == SEV_OK)
-        e = sev_note_verify(r->crypto, &note, &r->trust.witnesses[0], &s.time);
+        e = sev_note_verify(r->crypto, &lines, &r->trust.witnesses[0], &s.time);
     if (e != SEV_OK)
         return cli_fail(r->cli, e, NULL, "%s", url);
     if (cli_json(r->cli))
@@ -655,8 +652,9 @@ static const struct cli_example examples[] = {
 const struct cli_command cmd_audit = {
     .name = "audit",
     .summary = "Verify the audit log, prove what is in it, follow it",
-    .details = "A log is believed by its key and by the witnesses that you name, not by its "
-               "server.\nWhat has changed, is missing or was shown otherwise to somebody else "
-               "has a name: log_tile,\nlog_proof, log_fork, witnesses_missing.",
+    .details =
+        "A log is believed by its key and by the witnesses that you name, not by its server. "
+        "What was changed, is missing or was shown otherwise to somebody else has a name: "
+        "log_tile, log_proof, log_fork, witnesses_missing.",
     .examples = examples,
     .subcommands = subcommands};

@@ -27,7 +27,6 @@ struct cosigner {
 struct log_role {
     struct app_instance *instance;
     struct sev_store store;
-    bool store_open;
     struct sev_audit_log log;
     const char *keys[SEV_AUDIT_LOG_KEYS_MAX];
     char key_names[256];
@@ -306,7 +305,6 @@ static sev_err prepare(struct log_role *r)
 {
     struct app_instance *i = r->instance;
     const char *socket = sev_config_text(i->block, "signer");
-    const char *database = sev_config_text(i->block, "database");
     const char *origin = sev_config_text(i->block, "origin");
     r->log = (struct sev_audit_log){.store = &r->store,
                                     .origin = sev_slice_of(origin, strlen(origin)),
@@ -321,10 +319,9 @@ static sev_err prepare(struct log_role *r)
     e = sev_signer_client_init(&r->signer, socket);
     if (e != SEV_OK)
         return app_fail(i->app, e, sev_err_sentence(e), socket);
-    e = sev_store_open(database, &r->store);
-    r->store_open = e == SEV_OK;
+    e = app_store_open(i, &r->store);
     if (e != SEV_OK)
-        return app_fail(i->app, e, sev_err_sentence(e), database);
+        return e;
     r->crypto = sev_crypto_new();
     r->memory = malloc(SEV_AUDIT_ARENA_BYTES);
     r->answer = malloc(LINES_BYTES_MAX);
@@ -356,8 +353,7 @@ static void close_role(struct app_instance *i)
     for (uint32_t n = 0; n < r->cosigner_count; n++)
         sev_http_client_free(r->cosigners[n].client);
     sev_signer_client_close(&r->signer);
-    if (r->store_open)
-        sev_store_close(&r->store);
+    app_store_close(i, &r->store);
     sev_page_free(r->page);
     sev_channel_free(r->channel);
     sev_crypto_free(r->crypto);

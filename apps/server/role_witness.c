@@ -11,7 +11,6 @@
 
 struct witness_role {
     struct sev_store store;
-    bool store_open;
     struct sev_audit_witnessed logs[LOGS_MAX];
     struct sev_audit_witness witness;
 };
@@ -82,7 +81,6 @@ static sev_err take_log(struct app *app, const struct sev_config_block *b,
 
 static sev_err open_role(struct app_instance *i)
 {
-    const char *database = sev_config_text(i->block, "database");
     const struct sev_config_block *b = NULL;
     struct witness_role *r = calloc(1, sizeof *r);
     if (r == NULL)
@@ -101,16 +99,13 @@ static sev_err open_role(struct app_instance *i)
     }
     if (r->witness.log_count == 0)
         return app_fail(i->app, SEV_E_CONFIG, "there is no [witnessed NAME] to cosign", "witness");
-    sev_err e = sev_store_open(database, &r->store);
-    r->store_open = e == SEV_OK;
-    return e == SEV_OK ? e : app_fail(i->app, e, sev_err_sentence(e), database);
+    return app_store_open(i, &r->store);
 }
 
 static void close_role(struct app_instance *i)
 {
     struct witness_role *r = i->own;
-    if (r->store_open)
-        sev_store_close(&r->store);
+    app_store_close(i, &r->store);
     free(r);
 }
 

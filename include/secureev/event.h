@@ -52,7 +52,6 @@ typedef enum sev_level { SEV_LEVEL_INFO, SEV_LEVEL_WARNING, SEV_LEVEL_ALARM } se
     X(API_STRANGER, "admin.token_refused", WARNING, "somebody without a good token asked the admin API") \
     X(API_CHANGED, "admin.changed", INFO, "an operator changed something")                         \
     X(API_REFUSED, "admin.refused", WARNING, "what an operator asked for was refused")             \
-    X(LOG_SIGNED, "log.signed", INFO, "a checkpoint of the log was signed")                        \
     X(LOG_NOT_SIGNED, "log.not_signed", ALARM, "a checkpoint of the log could not be signed")      \
     X(LOG_DAMAGED, "log.damaged", ALARM, "the log does not go on from its last checkpoint: nothing is signed") \
     X(LOG_LEAF_CHANGED, "log.leaf_changed", ALARM, "another leaf of a number that is in the log: was a database set back?") \

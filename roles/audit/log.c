@@ -166,12 +166,10 @@ static sev_err goes_on(const struct sev_audit_log *log, struct sev_arena *arena,
     return e == SEV_OK ? sev_tlog_check_growth(&proof, last.size, last.root, now) : e;
 }
 
-static sev_err sign_note(const struct sev_audit_log *log, const struct sev_sign_note *sign,
-                         const char *const *keys, uint32_t key_count,
-                         const struct sev_checkpoint *checkpoint, sev_buf *out)
+static sev_err sign_note(const struct sev_sign_note *sign, const char *const *keys,
+                         uint32_t key_count, const struct sev_checkpoint *checkpoint, sev_buf *out)
 {
     sev_err e = SEV_OK;
-    (void)log;
     sev_checkpoint_write(checkpoint, out);
     sev_buf_put_byte(out, '\n');
     for (uint32_t i = 0; e == SEV_OK && i < key_count; i++)
@@ -204,7 +202,7 @@ sev_err sev_audit_sign(const struct sev_audit_log *log, const struct sev_sign_no
     if (e == SEV_E_LOG_FORK || e == SEV_E_STORE)
         audit_tell(log->events, SEV_EVENT_LOG_DAMAGED, e, log->origin, head.size);
     if (e == SEV_OK)
-        e = sign_note(log, sign, keys, key_count, &now, &note);
+        e = sign_note(sign, keys, key_count, &now, &note);
     if (e == SEV_OK)
         e = log->store->log->checkpoint_put(log->store->self, head.signed_size, head.size,
                                             sev_buf_slice(&note));

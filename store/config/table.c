@@ -304,12 +304,15 @@ const struct sev_config_section sev_config_table[] = {
     {NULL, false, NULL, NULL},
 };
 
-/* The registry says who somebody is, a log what happened: not what is to be installed. A witness is
- * nobody's but its own: beside any of them it witnesses nothing. */
-static bool is_repository(const struct sev_config_block *key_block)
+/* May keys of these two be in one signer? The registry says who somebody is, a log what happened:
+ * not what is to be installed. A witness is its own: beside a log it would witness nothing. */
+static bool go_together(const char *a, const char *b)
 {
-    const char *whose = sev_config_text(key_block, "repository");
-    return strcmp(whose, "registry") != 0 && strcmp(whose, "log") != 0;
+    if (strcmp(a, b) == 0 || strcmp(a, "registry") == 0 || strcmp(b, "registry") == 0)
+        return true;
+    if (strcmp(a, "witness") == 0 || strcmp(b, "witness") == 0)
+        return false;
+    return strcmp(a, "log") == 0 || strcmp(b, "log") == 0;
 }
 
 /* One signer with the keys of two repositories would make their agreement worth nothing. */
@@ -317,21 +320,21 @@ static sev_err check_keys(const struct sev_config *config, const char *path,
                           struct sev_config_note *note)
 {
     const struct sev_config_block *owner = sev_config_next(config, "signer", NULL);
-    const struct sev_config_block *first = sev_config_next(config, "key", NULL), *b = first;
+    const struct sev_config_block *a = NULL;
     if (owner == NULL || sev_config_switch(owner, "evaluation"))
         return SEV_OK;
-    while (b != NULL && (b = sev_config_next(config, "key", b)) != NULL) {
-        if (!is_repository(first))
-            first = b;
-        if (!is_repository(b) ||
-            strcmp(sev_config_text(b, "repository"), sev_config_text(first, "repository")) == 0)
-            continue;
-        note->line = b->line;
-        snprintf(note->text, sizeof note->text,
-                 "%.80s:%u: keys of two repositories in one signer make their agreement worthless; "
-                 "give each a signer, or say 'evaluation = yes' in [signer]",
-                 path, b->line);
-        return SEV_E_CONFIG;
+    while ((a = sev_config_next(config, "key", a)) != NULL) {
+        const struct sev_config_block *b = a;
+        while ((b = sev_config_next(config, "key", b)) != NULL) {
+            if (go_together(sev_config_text(a, "repository"), sev_config_text(b, "repository")))
+                continue;
+            note->line = b->line;
+            snprintf(note->text, sizeof note->text,
+                     "%.80s:%u: keys of two repositories in one signer make their agreement "
+                     "worthless; give each a signer, or say 'evaluation = yes' in [signer]",
+                     path, b->line);
+            return SEV_E_CONFIG;
+        }
     }
     return SEV_OK;
 }
@@ -340,18 +343,22 @@ static sev_err check_keys(const struct sev_config *config, const char *path,
 static sev_err check_roles(const struct sev_config *config, const char *path,
                            struct sev_config_note *note)
 {
+    static const char *const apart[][2] = {{"director", "images"}, {"log", "witness"}};
     const struct sev_config_block *server_block = sev_config_next(config, "server", NULL);
-    const struct sev_config_block *other = sev_config_next(config, "images", NULL);
-    if (sev_config_next(config, "director", NULL) == NULL || other == NULL)
-        return SEV_OK;
     if (server_block != NULL && sev_config_switch(server_block, "evaluation"))
         return SEV_OK;
-    note->line = other->line;
-    snprintf(note->text, sizeof note->text,
-             "%.80s:%u: director and images in one process make their agreement worthless; give "
-             "each a process, or say 'evaluation = yes' in [server]",
-             path, other->line);
-    return SEV_E_CONFIG;
+    for (size_t i = 0; i < sizeof apart / sizeof apart[0]; i++) {
+        const struct sev_config_block *other = sev_config_next(config, apart[i][1], NULL);
+        if (other == NULL || sev_config_next(config, apart[i][0], NULL) == NULL)
+            continue;
+        note->line = other->line;
+        snprintf(note->text, sizeof note->text,
+                 "%.80s:%u: %s and %s in one process make their agreement worthless; give "
+                 "each a process, or say 'evaluation = yes' in [server]",
+                 path, other->line, apart[i][0], apart[i][1]);
+        return SEV_E_CONFIG;
+    }
+    return SEV_OK;
 }
 
 sev_err sev_config_load_ours(const struct sev_fs *fs, const char *path, struct sev_config *out,
