@@ -209,22 +209,40 @@ static void answer_heard(struct app_call *c)
     end(c, &job, 200, e, SEV_LIT("{}"));
 }
 
-/* Its vehicles look for Images beside the Director unless they are told otherwise. They follow, and
- * prove themselves there with the same certificate. */
-static void answer_elsewhere(struct app_call *c)
+/* Its vehicles look for Images and registry beside the Director unless they are told otherwise.
+ * They follow, and prove themselves there with the same certificate. False: nothing is set up for
+ * it, or the name is longer than any that is there. */
+static bool add_location(struct app_call *c, const char *key, sev_slice rest)
 {
-    const char *base = sev_config_text(c->instance->block, "aktualizr_images");
-    sev_slice rest = sev_slice_sub(c->request->path, sizeof "/repo" - 1, c->request->path.len);
+    const char *base = sev_config_text(c->instance->block, key);
     char location[900]; /* what sev_exchange_add_field has room for */
     sev_buf b = sev_buf_of(location, sizeof location);
-    struct job job;
-    begin(c, &job);
     sev_buf_put_slice(&b, sev_slice_of(base, strlen(base)));
     sev_buf_put_slice(&b, rest);
-    bool no = base[0] == '\0' || b.overflow || is_of_other_dialect(&job, SEV_PROFILE_AKTUALIZR);
-    if (!no)
-        sev_exchange_add_field(c->x, SEV_LIT("Location"), sev_buf_slice(&b));
-    end(c, &job, 302, no ? SEV_E_NOT_FOUND : SEV_OK, SEV_EMPTY);
+    if (base[0] == '\0' || b.overflow)
+        return false;
+    sev_exchange_add_field(c->x, SEV_LIT("Location"), sev_buf_slice(&b));
+    return true;
+}
+
+static void answer_repo(struct app_call *c)
+{
+    sev_slice rest = sev_slice_sub(c->request->path, sizeof "/repo" - 1, c->request->path.len);
+    struct job job;
+    begin(c, &job);
+    bool there = !is_of_other_dialect(&job, SEV_PROFILE_AKTUALIZR) &&
+                 add_location(c, "aktualizr_images", rest);
+    end(c, &job, 302, there ? SEV_OK : SEV_E_NOT_FOUND, SEV_EMPTY);
+}
+
+/* Whoever has the shared credential is no vehicle yet. 301 alone keeps the method there. Contract 4
+ */
+static void answer_devices(struct app_call *c)
+{
+    if (add_location(c, "aktualizr_registry", SEV_LIT("/devices")))
+        app_answer(c, 301, SEV_EMPTY);
+    else
+        app_refuse(c, SEV_E_NOT_FOUND);
 }
 
 /* The second half is aktualizr's, contract 6: where it wants a file it writes whatever comes, so
@@ -239,7 +257,8 @@ static const struct app_route routes[] = {
     {SEV_HTTP_PUT, "/director/manifest", APP_REFUSE_EMPTY, SEV_MANIFEST_BYTES_MAX, answer_manifest,
      NULL},
     {SEV_HTTP_GET, "/director/{file}", APP_REFUSE_EMPTY, 0, answer_aktualizr_file, NULL},
-    {SEV_HTTP_GET, "/repo/{path...}", APP_REFUSE_EMPTY, 0, answer_elsewhere, NULL},
+    {SEV_HTTP_GET, "/repo/{path...}", APP_REFUSE_EMPTY, 0, answer_repo, NULL},
+    {SEV_HTTP_POST, "/devices", APP_AT_ONCE | APP_REFUSE_EMPTY, 4096, answer_devices, NULL},
     {SEV_HTTP_POST, "/events", APP_REFUSE_EMPTY, SEV_FOREIGN_EVENTS_BYTES_MAX, answer_heard, NULL},
     {SEV_HTTP_PUT, "/system_info", HEARD},
     {SEV_HTTP_PUT, "/system_info/network", HEARD},

@@ -128,6 +128,8 @@ static const struct sev_config_key director[] = {
     {"aktualizr_images", SEV_CONFIG_TEXT, "", 0, 0, NULL,
      "base URL of Images for vehicles of that dialect that look for them here, under /repo: they "
      "are sent there, as to https://images.example:8001/repo"},
+    {"aktualizr_registry", SEV_CONFIG_TEXT, "", 0, 0, NULL,
+     "likewise base URL of the registry, for those that come with the shared credential"},
     {"threads", SEV_CONFIG_NUMBER, "8", 1, 256, NULL,
      "threads that wait for database and signer, 16 MiB each"},
     {"poll_interval", SEV_CONFIG_SECONDS, "1d", 1, 90 * DAY, NULL, "when vehicles come again"},

@@ -83,6 +83,7 @@ class Authority:
 class World:
     """Keys, repositories and processes, made once."""
 
+    more_keys = ""  # sections of the signer
     enrolment = "foreign"  # certificates of the Authority above, which no registry gave
 
     def __init__(self):
@@ -240,7 +241,7 @@ class World:
                  f"profile = aktualizr\nsign = targets\nusers = {me}\n")
         self.signer_config = self.write("signer.conf", (
             f"[signer]\nsocket = {self.dir}/signer.sock\nkeystore = {self.dir}/keys/online\n"
-            f"passphrase_file = {self.dir}/pass\nlog = json\n{keys}").encode())
+            f"passphrase_file = {self.dir}/pass\nlog = json\n{keys}{self.more_keys}").encode())
         tls = (f"certificate = {self.server[0]}\ncertificate_key = {self.server[1]}\n"
                f"clients = {self.ca.path}\n")
         self.director_config = self.write("director.conf", (
