@@ -112,10 +112,12 @@ struct sev_director_wish {
 /**
  * Assign, after checking it against the inventory: every ECU is this vehicle's and of that
  * hardware, none gets two images, each image says `match`, no release counter falls, encryption
- * stands on both sides or none, groups name assigned ECUs once. REQ-DIR-21
+ * stands on both sides or none, groups name assigned ECUs once, `depends` and `conflicts` hold over
+ * all that the vehicle may have afterwards. REQ-DIR-14 REQ-DIR-21 REQ-DIR-25
  *
  * @retval SEV_E_FOREIGN_ECU, SEV_E_WRONG_HARDWARE, SEV_E_DUPLICATE_ECU, SEV_E_RELEASE_ROLLBACK,
  *         SEV_E_DOWNGRADE, SEV_E_BUNDLE, SEV_E_MALFORMED, SEV_E_NOT_CANONICAL
+ * @retval SEV_E_DEPENDENCY, SEV_E_INCOMPATIBLE
  * @retval SEV_E_INVALIDATED  an image of it was invalidated
  * @retval SEV_E_CONFLICT  somebody else assigned meanwhile
  */

@@ -114,6 +114,8 @@ typedef enum sev_attack {
     X(META_MISMATCH, "metadata_mismatch", REFUSE, MIX_AND_MATCH, "version, length or hash differs from what vouches for the file") \
     X(DISAGREE, "repositories_disagree", REFUSE, MIX_AND_MATCH, "the repositories do not list the same image") \
     X(BUNDLE, "bundle_mixed", REFUSE, MIX_AND_MATCH, "the bundle is not whole or not consistent")  \
+    X(DEPENDENCY, "dependency_unmet", REFUSE, MIX_AND_MATCH, "an image needs another that would not be there") \
+    X(INCOMPATIBLE, "images_conflict", REFUSE, MIX_AND_MATCH, "images would be together that must not be") \
     X(NOT_ATTESTED, "not_attested", RETRY, NONE, "the regulator has not attested the image")       \
     X(FOREIGN_ECU, "foreign_ecu", REFUSE, ARBITRARY_SOFTWARE, "an ECU is named that is not in this vehicle") \
     X(DUPLICATE_ECU, "duplicate_ecu", REFUSE, ARBITRARY_SOFTWARE, "one ECU is named for two images") \

@@ -33,6 +33,7 @@
 #define SEV_ECUS_MAX 256
 #define SEV_REPOSITORIES_MAX 4
 #define SEV_HARDWARE_IDS_MAX 64
+#define SEV_DEPENDS_MAX 64 /* images that one needs, or cannot be with */
 
 /* Text. */
 #define SEV_NAME_BYTES_MAX 512 /* image name */

@@ -291,6 +291,9 @@ sev_err sev_director_prepare(const struct sev_director *d, const struct sev_dire
         e = check_valid(d, call, wish->targets, &invalidations);
     if (e == SEV_OK)
         e = check_names_stay(&w, &now);
+    if (e == SEV_OK && w.profile == SEV_PROFILE_NATIVE)
+        e = director_check_together(call, &w.ecus, now.version != 0 ? now.targets : SEV_EMPTY,
+                                    wish->targets);
     if (e == SEV_OK)
         e = director_reason(call, &decision.reason, names, values);
     if (e != SEV_OK)

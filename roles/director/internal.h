@@ -52,4 +52,13 @@ void director_refused(const struct sev_director *d, const struct sev_director_ca
 SEV_MUST_USE sev_err director_reason(const struct sev_director_call *call, sev_slice *out,
                                      const char *const names[], const sev_slice values[]);
 
+/**
+ * Do `depends` and `conflicts` hold over all that the vehicle may have afterwards? Of images that
+ * stay, as far as the assignment before says them. Native profile. REQ-DIR-14 REQ-DIR-25
+ * @retval SEV_E_DEPENDENCY, SEV_E_INCOMPATIBLE
+ */
+SEV_MUST_USE sev_err director_check_together(const struct sev_director_call *call,
+                                             const struct director_ecus *ecus, sev_slice before,
+                                             sev_slice wish);
+
 #endif

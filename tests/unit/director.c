@@ -643,6 +643,86 @@ TEST(director__wish_against_the_inventory__refused_and_nothing_assigned)
     CHECK_EQ(a.version, 0);
 }
 
+/* An image for an ECU that says more of others. */
+#define WITH(ecu, hardware, release, says)                                                         \
+    "{\"custom\":{\"ecuIdentifiers\":{\"" ecu "\":{\"hardwareId\":\"" hardware                     \
+    "\"}},\"match\":{" says "\"hardwareIds\":[\"" hardware "\"],\"releaseCounter\":" release       \
+    "}},\"hashes\":{\"sha256\":\"" HEX32 "\"},\"length\":7}"
+#define BRAKE_WITH(says) "{\"brake/b\":" WITH("brake-1", "brake", "2", says) "}"
+#define BOTH(brake_says, tcu_says)                                                                 \
+    "{\"brake/b\":" WITH("brake-1", "brake", "2",                                                  \
+                         brake_says) ",\"tcu/b\":" WITH("tcu-1", "tcu", "5", tcu_says) "}"
+
+/* REQ-DIR-14: over what is installed (tcu/a and brake/a, release 1 both) and what comes. */
+TEST(director__images_that_need_or_exclude_others__judged_over_all_that_the_vehicle_would_have)
+{
+    static const struct {
+        const char *targets;
+        sev_err expected;
+    } wishes[] = {
+        {BRAKE_WITH("\"depends\":[\"tcu/a\"],"), SEV_OK},
+        {BRAKE_WITH("\"depends\":[\"tcu/*\"],"), SEV_OK},
+        {BRAKE_WITH("\"depends\":[\"tcu/? >=1\"],"), SEV_OK},
+        {BRAKE_WITH("\"depends\":[\"tcu/a >=1 <2\"],"), SEV_OK},
+        {BRAKE_WITH("\"depends\":[\"tcu/a =1\"],"), SEV_OK},
+        {BRAKE_WITH("\"depends\":[\"tcu/b\"],"), SEV_E_DEPENDENCY},
+        {BRAKE_WITH("\"depends\":[\"tcu/a >1\"],"), SEV_E_DEPENDENCY},
+        {BRAKE_WITH("\"depends\":[\"tcu/a <=0\"],"), SEV_E_DEPENDENCY},
+        {BRAKE_WITH("\"depends\":[\"tcu/a >=x\"],"), SEV_E_DEPENDENCY}, /* a name, then */
+        {BRAKE_WITH("\"depends\":[\"tcu/a\",\"radio/a\"],"), SEV_E_DEPENDENCY},
+        {BRAKE_WITH("\"depends\":[\"brake/b\"],"), SEV_E_DEPENDENCY}, /* nobody helps himself */
+        {BRAKE_WITH("\"depends\":\"tcu/a\","), SEV_E_MALFORMED},
+        {BRAKE_WITH("\"depends\":[7],"), SEV_E_MALFORMED},
+        {BRAKE_WITH("\"conflicts\":[\"tcu/b\"],"), SEV_OK},
+        {BRAKE_WITH("\"conflicts\":[\"tcu/* >1\"],"), SEV_OK},
+        {BRAKE_WITH("\"conflicts\":[\"brake/*\"],"), SEV_OK}, /* what it takes the place of */
+        {BRAKE_WITH("\"conflicts\":[\"tcu/a\"],"), SEV_E_INCOMPATIBLE},
+        {BRAKE_WITH("\"conflicts\":[\"radio/a\",\"tcu/* <9\"],"), SEV_E_INCOMPATIBLE},
+        {BOTH("\"depends\":[\"tcu/b >=5\"],", "\"depends\":[\"brake/b\"],"), SEV_OK}, /* a cycle */
+        {BOTH("\"depends\":[\"tcu/a\"],", ""), SEV_E_DEPENDENCY}, /* it is about to go */
+        {BOTH("\"conflicts\":[\"tcu/a\"],", ""), SEV_OK},
+        {BOTH("", "\"conflicts\":[\"brake/b\"],"), SEV_E_INCOMPATIBLE},
+    };
+    for (size_t i = 0; i < sizeof wishes / sizeof wishes[0]; i++) {
+        int64_t version = 99;
+        begin();
+        settle();
+        CHECK_ERR(assign(wishes[i].targets, "", &version), wishes[i].expected);
+        CHECK_EQ(version, wishes[i].expected == SEV_OK ? 1 : 99);
+    }
+}
+
+/* REQ-DIR-25: what was assigned before may be installed, though nobody has said so yet. */
+TEST(director__assigned_before_and_not_reported__may_be_there_or_not)
+{
+    int64_t version = 0;
+    begin();
+    settle();
+    CHECK_OK(assign(BRAKE_WITH(""), "", &version));
+    static const char tcu[] = "{\"tcu/b\":" WITH("tcu-1", "tcu", "5", "%s") "}";
+    static const struct {
+        const char *says;
+        sev_err expected;
+    } wishes[] = {
+        {"\"depends\":[\"brake/b\"],", SEV_E_DEPENDENCY}, /* it may still be brake/a */
+        {"\"depends\":[\"brake/a\"],", SEV_E_DEPENDENCY}, /* or not any more */
+        {"\"conflicts\":[\"brake/b\"],", SEV_E_INCOMPATIBLE},
+        {"\"conflicts\":[\"brake/a\"],", SEV_E_INCOMPATIBLE},
+    };
+    for (size_t i = 0; i < sizeof wishes / sizeof wishes[0]; i++) {
+        char text[1000];
+        (void)snprintf(text, sizeof text, tcu, wishes[i].says);
+        CHECK_ERR(assign(text, "", &version), wishes[i].expected);
+    }
+    CHECK_OK(assign("{\"tcu/b\":" WITH("tcu-1", "tcu", "5", "\"depends\":[\"brake/? <3\"],") "}",
+                    "", &version)); /* either will do */
+    /* What stays is asked, too: tcu/b, should it be there, would lose what it needs. */
+    CHECK_ERR(assign("{\"brake/c\":" WITH("brake-1", "brake", "3", "") "}", "", &version),
+              SEV_E_DEPENDENCY);
+    CHECK_OK(assign("{}", "", &version)); /* taking it back changes nothing that is there */
+    CHECK_EQ(version, 3);
+}
+
 /* What is assigned can be issued: with groups and ids, too, it fits into a file. */
 TEST(director__wish_as_large_as_may_be__can_be_issued)
 {
