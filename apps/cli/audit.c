@@ -203,7 +203,8 @@ static sev_err start_tree(struct walk *w)
     return e;
 }
 
-/* Is this where the older checkpoint ended, and was it the same tree? */
+/* Is this where the older checkpoint ended, and was it the same tree? What was edited, taken away
+ * or put elsewhere since then changes its root. REQ-A33 */
 static sev_err compare_old(struct walk *w)
 {
     uint8_t root[SEV_SHA256_BYTES];

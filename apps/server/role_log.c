@@ -328,6 +328,14 @@ static sev_err prepare(struct log_role *r)
     if (r->crypto == NULL || r->memory == NULL || r->answer == NULL ||
         sev_channel_new(&r->channel) != SEV_OK)
         return app_fail(i->app, SEV_E_MEMORY, sev_err_sentence(SEV_E_MEMORY), "log");
+    /* What was served before is served again before anybody is asked to cosign. */
+    struct sev_arena arena = sev_arena_of(r->memory, SEV_AUDIT_ARENA_BYTES);
+    struct sev_log_head head;
+    e = r->store.log->head(r->store.self, &arena, &head);
+    if (e == SEV_OK)
+        e = publish(r, (uint64_t)head.signed_size);
+    if (e != SEV_OK)
+        return app_fail(i->app, e, sev_err_sentence(e), "log");
     e = ticker_start((uint32_t)sev_config_number(i->block, "period") * 1000, round_of, r,
                      &r->ticker);
     return e == SEV_OK ? e : app_fail(i->app, e, sev_err_sentence(e), "log");

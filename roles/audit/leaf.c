@@ -87,7 +87,8 @@ sev_err sev_audit_leaf_write(sev_slice salt, sev_slice source, const struct sev_
     sev_sha256_update(&h, reason, sizeof reason);
     sev_sha256_update(&h, d->reason.ptr, d->reason.len);
     sev_sha256_final(&h, reason);
-    sev_time_format(d->time, &time);
+    /* A clock that is far off is the decision's own matter; it must not stop those after it. */
+    sev_time_format(d->time < 0 ? 0 : d->time > SEV_TIME_MAX ? SEV_TIME_MAX : d->time, &time);
     sev_json_writer w = sev_json_writer_to(&made);
     sev_json_w_object(&w);
     sev_json_w_string_member(&w, "actor", sev_slice_of(actor, sizeof actor));
@@ -99,7 +100,7 @@ sev_err sev_audit_leaf_write(sev_slice salt, sev_slice source, const struct sev_
     sev_json_w_string_member(&w, "what", word_of(d->what, word));
     sev_json_w_object_end(&w);
     sev_err e = sev_json_w_end(&w);
-    if (e != SEV_OK || time.overflow)
+    if (e != SEV_OK)
         return e == SEV_E_JSON_LIMIT ? SEV_E_MEMORY : SEV_E_MALFORMED;
     *out = made;
     return SEV_OK;

@@ -21,7 +21,7 @@ static sev_err check_signed(const struct sev_audit_witnessed *log, struct sev_cr
     return SEV_E_SIGNATURE;
 }
 
-/* Against what was cosigned last. */
+/* Against what was cosigned last: a log that shows two histories is found out. REQ-A54 */
 static sev_err judge(const struct sev_audit_witness *w, const struct sev_tlog_update *update,
                      const struct sev_checkpoint *c, uint64_t *out_size)
 {
