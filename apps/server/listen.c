@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "listen.h"
+#include "secureev/built.h"
 
 #define PEM_BYTES_MAX (256u << 10)
 
@@ -72,7 +73,8 @@ sev_err app_listen(struct app_instance *i, const struct sev_server_handler *hand
                                        .workers = (unsigned)sev_config_number(i->block, "workers"),
                                        .tls = i->role->plain ? NULL : &tls,
                                        .limits = sev_server_defaults,
-                                       .handler = *handler};
+                                       .handler = *handler,
+                                       .built = sev_built()};
     if (!i->role->plain)
         take_limits(i->block, &config.limits);
     if (e == SEV_OK) {

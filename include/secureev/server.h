@@ -199,6 +199,7 @@ struct sev_server_config {
     const struct sev_server_tls *tls; /**< NULL: plain, for the loopback and for tests */
     struct sev_server_limits limits;
     struct sev_server_handler handler;
+    sev_time built; /**< of the program: dates are judged by no time before it. DESIGN 6 */
 };
 
 struct sev_server;

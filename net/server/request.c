@@ -62,7 +62,8 @@ static sev_err admit(struct worker *w, struct conn *c, uint32_t *out_wait_ms)
 {
     struct sev_server *s = w->server;
     if (c->peer->is.authenticated) {
-        c->peer->is.expired = w->wall > c->peer->is.not_after;
+        sev_time now = w->wall > s->built ? w->wall : s->built;
+        c->peer->is.expired = now > c->peer->is.not_after;
         if (c->peer->is.expired &&
             !atomic_load(&s->admit_expired)) /* it has expired since the handshake */
             return SEV_E_EXPIRED;

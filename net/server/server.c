@@ -205,6 +205,7 @@ sev_err sev_server_start(const struct sev_server_config *config, struct sev_serv
     }
     s->limits = config->limits;
     s->handler = config->handler;
+    s->built = config->built;
     atomic_init(&s->admit_expired, config->tls != NULL && config->tls->admit_expired);
     sev_err e = config->tls != NULL ? server_tls_new(config->tls, &s->limits, &tls) : SEV_OK;
     if (e == SEV_OK)

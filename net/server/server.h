@@ -175,6 +175,7 @@ struct sev_server {
     struct sev_server_limits limits;
     struct sev_server_handler handler;
     atomic_bool admit_expired;
+    sev_time built;
     uint16_t port;
     uint8_t secret[16];
     BIO_METHOD *bio;

@@ -108,6 +108,9 @@ static bool begin_tls(struct worker *w, struct conn *c)
         c->ssl = NULL;
         return false;
     }
+    /* A clock that was set back makes no certificate good again. */
+    if (w->wall < w->server->built)
+        X509_VERIFY_PARAM_set_time(SSL_get0_param(c->ssl), w->server->built);
     BIO_set_data(bio, c);
     BIO_set_init(bio, 1);
     SSL_set_bio(c->ssl, bio, bio);

@@ -176,7 +176,7 @@ static const struct sev_config_key registry[] = {
      "PEM file with that CA's certificate, and those up to its root: for vehicles"},
     {"server_ca", SEV_CONFIG_PATH, NULL, 0, 0, NULL,
      "PEM file with the CA of the servers' certificates: for aktualizr's vehicles"},
-    {"certificate_life", SEV_CONFIG_SECONDS, "90d", 1, 400 * DAY, NULL,
+    {"certificate_life", SEV_CONFIG_SECONDS, "14d", 1, 400 * DAY, NULL,
      "how long the certificates that it gives are good; at most the key's life_max at the signer"},
     {"shared_credential", SEV_CONFIG_PATH, "", 0, 0, NULL,
      "PEM file with the certificate of aktualizr's shared credential; not given, there is none"},

@@ -327,6 +327,26 @@ TEST(h34__certificate_that_expires_while_connected__refused_from_then_on)
     all_gone(s);
 }
 
+/* The machine's clock is 25 days behind the program's own date. */
+TEST(h34__expired_by_the_date_of_the_program__whatever_the_clock_says)
+{
+    for (int admitted = 0; admitted < 2; admitted++) {
+        struct served *s = served_new();
+        s->config.built = (sev_time)time(NULL) + DAYS(25);
+        s->tls.admit_expired = admitted != 0;
+        served_start(s);
+        struct credential *car = credential_new(s->ca, "vehicle-9", NULL, DAYS(20));
+        struct client *c = client_new(s, car, NULL);
+        unsigned status = c == NULL ? 0 : client_get(c, "/who");
+        CHECK_EQ(status, admitted != 0 ? 200 : 0);
+        if (admitted != 0)
+            CHECK_TEXT(client_body(c), "vehicle-9 - full expired\n");
+        client_free(c);
+        credential_free(car);
+        all_gone(s);
+    }
+}
+
 /* ------------------------------------------------------------------ floods */
 
 /* REQ-H25, REQ-H26: by authenticated identity; new connections do not help, others do not pay. */
