@@ -21,5 +21,6 @@ sev_slice inventory_actor(void);
 
 int inventory_token(struct cli *c);
 int inventory_revoke(struct cli *c);
+int inventory_told(struct cli *c);
 
 #endif

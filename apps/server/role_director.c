@@ -209,6 +209,14 @@ static void answer_heard(struct app_call *c)
     end(c, &job, 200, e, SEV_LIT("{}"));
 }
 
+static void answer_events(struct app_call *c)
+{
+    struct job job;
+    begin(c, &job);
+    sev_err e = sev_director_told(&job.director, &job.call, job.vehicle, c->body);
+    end(c, &job, 200, e, SEV_LIT("{}"));
+}
+
 /* Its vehicles look for Images and registry beside the Director unless they are told otherwise.
  * They follow, and prove themselves there with the same certificate. False: nothing is set up for
  * it, or the name is longer than any that is there. */
@@ -259,7 +267,7 @@ static const struct app_route routes[] = {
     {SEV_HTTP_GET, "/director/{file}", APP_REFUSE_EMPTY, 0, answer_aktualizr_file, NULL},
     {SEV_HTTP_GET, "/repo/{path...}", APP_REFUSE_EMPTY, 0, answer_repo, NULL},
     {SEV_HTTP_POST, "/devices", APP_AT_ONCE | APP_REFUSE_EMPTY, 4096, answer_devices, NULL},
-    {SEV_HTTP_POST, "/events", APP_REFUSE_EMPTY, SEV_FOREIGN_EVENTS_BYTES_MAX, answer_heard, NULL},
+    {SEV_HTTP_POST, "/events", APP_REFUSE_EMPTY, SEV_FOREIGN_EVENTS_BYTES_MAX, answer_events, NULL},
     {SEV_HTTP_PUT, "/system_info", HEARD},
     {SEV_HTTP_PUT, "/system_info/network", HEARD},
     {SEV_HTTP_POST, "/system_info/config", HEARD},

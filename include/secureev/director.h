@@ -78,6 +78,16 @@ SEV_MUST_USE sev_err sev_director_manifest(const struct sev_director *d,
                                            sev_slice manifest);
 
 /**
+ * Take what such a vehicle tells unasked (contract 11): unsigned, so it is kept for people alone.
+ * What is no list of events is taken and forgotten, since the vehicle would repeat it for ever.
+ *
+ * @retval SEV_E_NOT_FOUND  not in the inventory, or of another dialect
+ */
+SEV_MUST_USE sev_err sev_director_told(const struct sev_director *d,
+                                       const struct sev_director_call *call, sev_slice vehicle,
+                                       sev_slice events);
+
+/**
  * The files of a vehicle as they are to be served now: made anew where the assignment changed or
  * half of their life is over, kept before they are returned. In aktualizr's dialect there is only
  * a targets file.

@@ -126,6 +126,7 @@ struct sev_log_ops;      /* store_log.h */
 struct sev_campaign_ops; /* store_campaign.h */
 struct sev_operator_ops; /* store_operator.h */
 struct sev_hint_ops;     /* store_hint.h */
+struct sev_told_ops;     /* store_told.h */
 
 struct sev_store {
     void *self;
@@ -195,6 +196,7 @@ struct sev_store {
     const struct sev_campaign_ops *campaigns;
     const struct sev_operator_ops *operators;
     const struct sev_hint_ops *hints;
+    const struct sev_told_ops *told;
 };
 
 /**

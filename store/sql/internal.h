@@ -134,5 +134,6 @@ sev_err sev_sql_decisions(void *self, sev_slice vehicle, uint32_t count_max,
 extern const struct sev_identity_ops sev_sql_identity_ops;
 extern const struct sev_log_ops sev_sql_log_ops;
 extern const struct sev_hint_ops sev_sql_hint_ops;
+extern const struct sev_told_ops sev_sql_told_ops;
 
 #endif

@@ -32,7 +32,8 @@
     X(member)                                                                                      \
     X(operator)                                                                                    \
     X(read)                                                                                        \
-    X(release)
+    X(release)                                                                                     \
+    X(told)
 
 #define SEV_SQL_SET_MAX 32 /* statements of a file */
 

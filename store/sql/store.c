@@ -83,6 +83,7 @@ sev_err sev_store_open(const char *text, struct sev_store *out)
         .log = &sev_sql_log_ops,
         .campaigns = &sev_sql_campaign_ops,
         .hints = &sev_sql_hint_ops,
+        .told = &sev_sql_told_ops,
     };
     return SEV_OK;
 }
