@@ -74,8 +74,11 @@ static int not_made(struct dev *d)
 
 static const struct {
     const char *role, *what;
-} roles[] = {{"director", "vehicles: status and their files"},
-             {"images", "images and their metadata"},
+} roles[] = {{"admin", "the API for operators"},
+             {"director", "vehicles: status and their files"},
+             {"images", "images and their metadata; suppliers bring theirs"},
+             {"log", "the audit log"},
+             {"registry", "vehicles get their certificates"},
              {"time", "what time it is, signed"}};
 #define ROLES (sizeof roles / sizeof roles[0])
 
@@ -132,25 +135,50 @@ static bool all_run(const struct dev *d)
     return all;
 }
 
-/* Each line is a command that works, from anywhere. */
+/* Each line is a command that works, from any folder, in this order. %s is the folder, %u the port
+ * of the role. */
+static const struct {
+    const char *role, *command;
+} next[] = {
+    {"", "dev status --dir %s"},
+    {"", "inventory add car-1 --model m-1 --database %s/servers/director.db"},
+    {"", "inventory token car-1 --database %s/servers/director.db > %s/people/token"},
+    {"registry", "enrol --dir %s/people/car-1 --server https://127.0.0.1:%u --ca %s/people/ca.pem "
+                 "--token-file %s/people/token"},
+    {"time", "time --server https://127.0.0.1:%u --ca %s/people/ca.pem "
+             "--certificate %s/people/car-1/tls.pem --key %s/people/car-1/tls.key "
+             "--root %s/people/director-root.json"},
+    {"admin", "inventory list --server https://127.0.0.1:%u --ca %s/people/ca.pem "
+              "--token-file %s/people/admin.token"},
+    {"admin", "api GET /api/v1/info --server https://127.0.0.1:%u --ca %s/people/ca.pem "
+              "--token-file %s/people/admin.token"},
+    {"", "dev down --dir %s"},
+};
+
+static void print_command(struct dev *d, const char *role, const char *command)
+{
+    bool secret = strchr(command, '>') != NULL; /* nobody else is to read it */
+    cli_print(d->c, secret ? "  (umask 077; secureev " : "  secureev ");
+    for (; *command != '\0'; command++)
+        if (command[0] == '%' && command[1] == 's')
+            cli_print(d->c, "%s", d->dir), command++;
+        else if (command[0] == '%' && command[1] == 'u')
+            cli_print(d->c, "%u", dev_port(d, role)), command++;
+        else
+            cli_print(d->c, "%c", *command);
+    cli_print(d->c, secret ? ")\n" : "\n");
+}
+
 static void print_next(struct dev *d)
 {
-    struct cli *c = d->c;
-    cli_print(c,
+    cli_print(d->c,
               "\nIt is an evaluation: all roles in one process, their keys in one signer%s.\n"
-              "Try:\n",
+              "Try, in this order:\n",
               d->apart ? ""
                        : ",\nall by your user; run by root, signer and servers get users of "
                          "their own");
-    cli_print(c, "  secureev dev status --dir %s\n", d->dir);
-    cli_print(c, "  secureev inventory add car-1 --model m-1 --database %s/servers/director.db\n",
-              d->dir);
-    cli_print(c, "  secureev inventory list --database %s/servers/director.db\n", d->dir);
-    cli_print(c,
-              "  secureev time --server https://127.0.0.1:%u --root %s/people/director-root.json "
-              "--ca %s/people/ca.pem --certificate %s/people/car-1.pem --key %s/people/car-1.key\n",
-              dev_port(d, "time"), d->dir, d->dir, d->dir, d->dir);
-    cli_print(c, "  secureev dev down --dir %s\n", d->dir);
+    for (size_t i = 0; i < sizeof next / sizeof next[0]; i++)
+        print_command(d, next[i].role, next[i].command);
 }
 
 static int tell(struct dev *d)

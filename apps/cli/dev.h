@@ -20,6 +20,8 @@
 #define DEV_SERVERS_UID 64721 /* no package has these */
 #define DEV_SIGNER_UID 64722
 
+#define DEV_ORIGIN "evaluation.example/log" /* the audit log's name */
+
 struct dev {
     struct cli *c;
     char dir[SEV_FS_PATH_MAX]; /* absolute */

@@ -5,10 +5,12 @@
 #include <fcntl.h>
 #include <ftw.h>
 #include <glob.h>
+#include <netinet/in.h>
 #include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -20,51 +22,66 @@
 #define TREE_FILES_MAX 1000u
 #define PUBLIC_FILE_BYTES_MAX (64u << 20)
 
-/* Commands of secureev, run in DIR/offline; a word with '*' stands for the files that it names. */
+/* Commands of secureev, run in DIR/offline; a word with '*' stands for the files that it names, and
+ * what a command tells goes to the file behind '>'. */
+#define OFFLINE " --keystore keys --passphrase-file pass"
+#define ONLINE " --keystore ../signer/keys --passphrase-file ../signer/pass"
+#define CA " --ca ../people/ca.pem --ca-key ca" OFFLINE
 static const char *const steps[] = {
-    /* Offline keys: one of each, and all opened by one passphrase. It is an evaluation. */
-    "key generate --name director-root --keystore keys --passphrase-file pass",
-    "key generate --name images-root --keystore keys --passphrase-file pass",
-    "key generate --name ca --keystore keys --passphrase-file pass",
+    /* Offline keys, one passphrase for all: it is an evaluation. */
+    "key generate --name director-root" OFFLINE,
+    "key generate --name images-root" OFFLINE,
+    "key generate --name acme" OFFLINE,
+    "key generate --name ca" OFFLINE,
     "key export director-root --keystore keys --public --out director-root.json",
     "key export images-root --keystore keys --public --out images-root.json",
+    "key export acme --keystore keys --public --out acme.json",
 
     /* Online keys, for the signer. */
-    "key generate --name director-online --keystore ../signer/keys --passphrase-file "
-    "../signer/pass",
-    "key generate --name images-online --keystore ../signer/keys --passphrase-file ../signer/pass",
-    "key generate --name time --keystore ../signer/keys --passphrase-file ../signer/pass",
+    "key generate --name director-online" ONLINE,
+    "key generate --name images-online" ONLINE,
+    "key generate --name time" ONLINE,
+    "key generate --name registry-ca" ONLINE,
+    "key generate --name log --type ed25519" ONLINE,
     "key export director-online --keystore ../signer/keys --public --out director-online.json",
     "key export images-online --keystore ../signer/keys --public --out images-online.json",
     "key export time --keystore ../signer/keys --public --out time.json",
+    "key export registry-ca --keystore ../signer/keys --public --pem --out registry-ca.pem",
+    "key export log --keystore ../signer/keys --public --out ../people/log.json",
 
     "repo init --repo director --kind director --vehicle any --role root=1:director-root.json "
     "--role targets=1:director-online.json --role snapshot=1:director-online.json "
     "--role timestamp=1:director-online.json --role publish=1:director-online.json "
     "--role time=1:time.json",
     "repo stage --repo director",
-    "repo sign director/staged/*.root.tbs --key director-root --keystore keys "
-    "--passphrase-file pass --out desk",
+    "repo sign director/staged/*.root.tbs --key director-root --out desk" OFFLINE,
     "repo assemble --repo director desk/*.sig",
-    "repo publish --repo director --keystore ../signer/keys --passphrase-file ../signer/pass",
+    "repo publish --repo director" ONLINE,
 
+    /* Images, with a supplier of brakes. */
     "repo init --repo images --kind images --role root=1:images-root.json "
     "--role targets=1:images-root.json --role snapshot=1:images-online.json "
     "--role timestamp=1:images-online.json",
-    "repo add demo/brake-2.img brake-2.img --repo images --hardware-id brake-7 "
+    "repo delegate acme --repo images --keys 1:acme.json --path brakes/*",
+    "repo add brakes/brake-2.img brake-2.img --repo images --role acme --hardware-id brake-7 "
     "--release-counter 2 --version 2",
     "repo stage --repo images",
     "repo sign images/staged/*.root.tbs images/staged/*.targets.tbs --key images-root "
-    "--keystore keys --passphrase-file pass --out desk-images",
+    "--out desk-images" OFFLINE,
+    "repo sign images/staged/*.acme.tbs --key acme --out desk-images" OFFLINE,
     "repo assemble --repo images desk-images/*.sig",
-    "repo publish --repo images --keystore ../signer/keys --passphrase-file ../signer/pass",
+    "repo publish --repo images" ONLINE,
 
-    "certificate ca SecureEV-evaluation --keystore keys --ca-key ca --passphrase-file pass "
-    "--out ../people/ca.pem",
-    "certificate issue 127.0.0.1 --kind server --ca ../people/ca.pem --keystore keys --ca-key ca "
-    "--passphrase-file pass --key-out ../servers/tls.key --out ../servers/tls.pem",
-    "certificate issue car-1 --ca ../people/ca.pem --keystore keys --ca-key ca "
-    "--passphrase-file pass --key-out ../people/car-1.key --out ../people/car-1.pem",
+    "certificate ca SecureEV-evaluation --ca-key ca --out ../people/ca.pem" OFFLINE,
+    "certificate issue Vehicles --kind ca --public registry-ca.pem "
+    "--out ../servers/vehicles-ca.pem" CA,
+    "certificate issue 127.0.0.1 --kind server --key-out ../servers/tls.key "
+    "--out ../servers/tls.pem" CA,
+    "certificate issue director --key-out ../servers/director.key --out ../servers/director.pem" CA,
+    "certificate issue acme --key-out ../people/acme.key --out ../people/acme.pem" CA,
+    "certificate issue desk --key-out ../people/desk.key --out ../people/desk.pem" CA,
+    "operator add admin --role admin --database ../servers/director.db > ../people/admin.token",
+    "operator add boss --role approver --database ../servers/director.db > ../people/boss.token",
     NULL,
 };
 
@@ -77,10 +94,12 @@ static void check(struct dev *d, sev_err e)
 
 /* -------------------------------------------------------------------- steps */
 
+/* Of files only: "brakes/\*" names none, and stands for itself. */
 static bool add_word(glob_t *words, const char *word, const char *offline)
 {
     char pattern[SEV_FS_PATH_MAX];
-    if (strchr(word, '*') == NULL)
+    bool files = strchr(word, '*') != NULL && strcmp(word, "brakes/*") != 0;
+    if (!files)
         return glob(word, GLOB_APPEND | GLOB_NOCHECK | GLOB_NOMAGIC, NULL, words) == 0;
     return sev_path_join(offline, word, pattern) == SEV_OK &&
            glob(pattern, GLOB_APPEND, NULL, words) == 0;
@@ -92,14 +111,15 @@ static bool split(const char *step, const char *offline, glob_t *words)
     if (!add_word(words, "secureev", offline) || strlen(step) >= sizeof line)
         return false;
     memcpy(line, step, strlen(step) + 1);
-    for (char *word = strtok_r(line, " ", &rest); word != NULL; word = strtok_r(NULL, " ", &rest))
+    for (char *word = strtok_r(line, " ", &rest); word != NULL && strcmp(word, ">") != 0;
+         word = strtok_r(NULL, " ", &rest))
         if (!add_word(words, word, offline))
             return false;
     return true;
 }
 
-/* What it says goes to the log. */
-static bool run_words(char *const *words, const char *offline, const char *log)
+/* What it says goes to the log, and what it tells to `told` unless that is NULL. */
+static bool run_words(char *const *words, const char *offline, const char *log, const char *told)
 {
     posix_spawn_file_actions_t actions;
     pid_t pid;
@@ -109,6 +129,8 @@ static bool run_words(char *const *words, const char *offline, const char *log)
     posix_spawn_file_actions_addopen(&actions, 1, log, O_WRONLY | O_CREAT | O_APPEND, 0600);
     posix_spawn_file_actions_adddup2(&actions, 1, 2);
     posix_spawn_file_actions_addchdir_np(&actions, offline);
+    if (told != NULL)
+        posix_spawn_file_actions_addopen(&actions, 1, told, O_WRONLY | O_CREAT | O_EXCL, 0600);
     bool ran = posix_spawn(&pid, "/proc/self/exe", &actions, NULL, words, environ) == 0;
     posix_spawn_file_actions_destroy(&actions);
     while (ran && waitpid(pid, &status, 0) < 0 && errno == EINTR)
@@ -124,7 +146,9 @@ static void run(struct dev *d, const char *step)
         return;
     dev_path(d, "offline", offline);
     dev_path(d, "log/make.log", log);
-    if (!split(step, offline, &words) || !run_words(words.gl_pathv, offline, log))
+    const char *told = strstr(step, " > ");
+    if (!split(step, offline, &words) ||
+        !run_words(words.gl_pathv, offline, log, told == NULL ? NULL : told + 3))
         d->code = cli_fail(d->c, SEV_E_IO, "remove the folder and try again once that is mended",
                            "`secureev %s` failed; see %s", step, log);
     globfree(&words);
@@ -158,12 +182,12 @@ static void write_passphrase(struct dev *d, const char *relative)
     write_file(d, relative, sev_buf_slice(&b));
 }
 
-/* Something to install. */
-static void write_image(struct dev *d)
+static void write_random(struct dev *d, const char *relative, size_t len)
 {
     uint8_t bytes[4096];
-    check(d, sev_fs_random(cli_fs(d->c), bytes, sizeof bytes));
-    write_file(d, "offline/brake-2.img", sev_slice_of(bytes, sizeof bytes));
+    if (d->code == 0)
+        check(d, sev_fs_random(cli_fs(d->c), bytes, len));
+    write_file(d, relative, sev_slice_of(bytes, len));
 }
 
 static void copy_file(struct dev *d, const char *from, const char *to)
@@ -178,6 +202,29 @@ static void copy_file(struct dev *d, const char *from, const char *to)
         return;
     write_file(d, to, sev_bytes_slice(&bytes));
     sev_bytes_free(cli_fs(d->c), &bytes);
+}
+
+/* One text behind the other. */
+static void join_files(struct dev *d, const char *a, const char *b, const char *to)
+{
+    struct sev_bytes first = {NULL, 0}, second = {NULL, 0};
+    struct cli_text both = {.len = 0};
+    char path[SEV_FS_PATH_MAX];
+    if (d->code == 0)
+        check(d,
+              sev_file_read(cli_fs(d->c), dev_path(d, a, path), PUBLIC_FILE_BYTES_MAX, 0, &first));
+    if (d->code == 0)
+        check(d,
+              sev_file_read(cli_fs(d->c), dev_path(d, b, path), PUBLIC_FILE_BYTES_MAX, 0, &second));
+    if (d->code == 0) {
+        cli_text_put(&both, first.ptr, first.len);
+        cli_text_put(&both, second.ptr, second.len);
+        check(d, both.failed ? SEV_E_MEMORY : SEV_OK);
+    }
+    write_file(d, to, sev_slice_of(both.ptr, both.len));
+    cli_text_free(&both);
+    sev_bytes_free(cli_fs(d->c), &first);
+    sev_bytes_free(cli_fs(d->c), &second);
 }
 
 /* A folder and what is in it. */
@@ -203,43 +250,107 @@ static void copy_tree(struct dev *d, const char *from, const char *to, unsigned 
 
 /* ------------------------------------------------------------ configuration */
 
-static void put_key(struct cli_text *t, const char *name, const char *key, const char *repository,
-                    const char *sign, uid_t user)
+/* A free port of the loopback, or the one that was asked for. */
+static unsigned port_of(struct dev *d, unsigned number)
 {
-    cli_text_printf(t, "\n[key %s]\nkey = %s\nrepository = %s\nsign = %s\nusers = %u\n", name, key,
-                    repository, sign, (unsigned)user);
+    struct sockaddr_in at = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t len = sizeof at;
+    if (d->port != 0)
+        return d->port + number;
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    bool good = fd >= 0 && bind(fd, (const struct sockaddr *)&at, sizeof at) == 0 &&
+                getsockname(fd, (struct sockaddr *)&at, &len) == 0;
+    if (fd >= 0)
+        close(fd);
+    if (!good && d->code == 0)
+        d->code = cli_fail(d->c, SEV_E_IO, NULL, "a free port: %s", strerror(errno));
+    return ntohs(at.sin_port);
 }
+
+struct key_line {
+    const char *name, *key, *repository, *sign, *more;
+};
+static const struct key_line key_lines[] = {
+    {"director-targets", "director-online", "director", "targets", ""},
+    {"director-snapshot", "director-online", "director", "snapshot", ""},
+    {"director-timestamp", "director-online", "director", "timestamp status-reply", ""},
+    {"images-snapshot", "images-online", "images", "snapshot", ""},
+    {"images-timestamp", "images-online", "images", "timestamp", ""},
+    {"time", "time", "director", "time", ""},
+    {"log", "log", "log", "checkpoint", "origins = " DEV_ORIGIN "\n"},
+};
 
 static void write_signer_config(struct dev *d)
 {
     struct cli_text t = {.len = 0};
-    uid_t user = d->apart ? DEV_SERVERS_UID : getuid();
+    unsigned user = d->apart ? DEV_SERVERS_UID : (unsigned)getuid();
     cli_text_printf(&t,
                     "# An evaluation: keys of Director and Images in one signer.\n"
                     "[signer]\nsocket = %s/run/signer.sock\nkeystore = %s/signer/keys\n"
                     "passphrase_file = %s/signer/pass\nevaluation = yes\nlog = json\n",
                     d->dir, d->dir, d->dir);
-    put_key(&t, "director-targets", "director-online", "director", "targets", user);
-    put_key(&t, "director-snapshot", "director-online", "director", "snapshot", user);
-    put_key(&t, "director-timestamp", "director-online", "director", "timestamp status-reply",
-            user);
-    put_key(&t, "time", "time", "director", "time", user);
+    for (size_t i = 0; i < sizeof key_lines / sizeof key_lines[0]; i++) {
+        const struct key_line *k = &key_lines[i];
+        cli_text_printf(&t, "\n[key %s]\nkey = %s\nrepository = %s\nsign = %s\nusers = %u\n%s",
+                        k->name, k->key, k->repository, k->sign, user, k->more);
+    }
+    cli_text_printf(&t,
+                    "\n[key registry-ca]\nrepository = registry\nsign = certificate\n"
+                    "users = %u\nissuer = %s/signer/vehicles-ca.pem\nlife_max = 90d\n",
+                    user, d->dir);
     write_file(d, "signer/signer.conf", sev_slice_of(t.ptr, t.len));
     cli_text_free(&t);
 }
 
-static void put_role(const struct dev *d, struct cli_text *t, const char *name, unsigned number)
+static unsigned put_role(struct dev *d, struct cli_text *t, const char *name, unsigned number)
 {
-    cli_text_printf(t, "\n[%s]\nlisten = 127.0.0.1:%u\n", name,
-                    d->port == 0 ? 0 : d->port + number);
+    unsigned port = port_of(d, number);
+    cli_text_printf(t, "\n[%s]\nlisten = 127.0.0.1:%u\n", name, port);
+    return port;
 }
 
-static void put_tls(const struct dev *d, struct cli_text *t)
+static void put_tls(struct dev *d, struct cli_text *t, bool clients)
 {
+    cli_text_printf(t, "certificate = %s/servers/tls.pem\ncertificate_key = %s/servers/tls.key\n",
+                    d->dir, d->dir);
+    if (clients)
+        cli_text_printf(t, "clients = %s/servers/clients.pem\n", d->dir);
+}
+
+static void put_database(struct dev *d, struct cli_text *t, const char *name)
+{
+    cli_text_printf(t, "database = %s/servers/%s.db\n", d->dir, name);
+}
+
+static void put_signer(struct dev *d, struct cli_text *t)
+{
+    cli_text_printf(t, "signer = %s/run/signer.sock\n", d->dir);
+}
+
+static void put_images(struct dev *d, struct cli_text *t)
+{
+    (void)put_role(d, t, "images", 1);
+    put_tls(d, t, true);
+    put_signer(d, t);
     cli_text_printf(t,
-                    "certificate = %s/servers/tls.pem\ncertificate_key = %s/servers/tls.key\n"
-                    "clients = %s/servers/ca.pem\n",
-                    d->dir, d->dir, d->dir);
+                    "folder = %s/servers/images\nuploads = %s/servers/uploads\n"
+                    "\n[supplier acme]\nidentity = acme\nroles = acme\n"
+                    "\n[supplier desk]\nidentity = desk\nroles = root targets\n",
+                    d->dir, d->dir);
+}
+
+static void put_log(struct dev *d, struct cli_text *t)
+{
+    unsigned port = put_role(d, t, "log", 4);
+    put_tls(d, t, true);
+    put_database(d, t, "log");
+    put_signer(d, t);
+    cli_text_printf(t,
+                    "origin = " DEV_ORIGIN "\nshippers = director\n"
+                    "\n[audit]\nserver = https://127.0.0.1:%u\nca = %s/servers/ca.pem\n"
+                    "certificate = %s/servers/director.pem\n"
+                    "certificate_key = %s/servers/director.key\nsalt_file = %s/servers/salt\n",
+                    port, d->dir, d->dir, d->dir, d->dir);
 }
 
 static void write_servers_config(struct dev *d)
@@ -247,20 +358,27 @@ static void write_servers_config(struct dev *d)
     struct cli_text t = {.len = 0};
     cli_text_printf(&t, "# An evaluation: roles in one process that should not be.\n"
                         "[server]\nevaluation = yes\nlog = json\n");
-    put_role(d, &t, "director", 0);
-    put_tls(d, &t);
-    cli_text_printf(&t,
-                    "database = %s/servers/director.db\nmetadata = %s/servers/roots\n"
-                    "signer = %s/run/signer.sock\npoll_interval = 1m\npoll_jitter = 10s\n"
-                    "enrolment = foreign\n",
-                    d->dir, d->dir, d->dir);
-    put_role(d, &t, "images", 1);
-    put_tls(d, &t);
-    cli_text_printf(&t, "folder = %s/servers/images\n", d->dir);
-    put_role(d, &t, "time", 2);
-    put_tls(d, &t);
-    cli_text_printf(&t, "signer = %s/run/signer.sock\n", d->dir);
-    put_role(d, &t, "health", 9);
+    (void)put_role(d, &t, "director", 0);
+    put_tls(d, &t, true);
+    put_database(d, &t, "director");
+    put_signer(d, &t);
+    cli_text_printf(&t, "metadata = %s/servers/roots\npoll_interval = 1m\npoll_jitter = 10s\n",
+                    d->dir);
+    put_images(d, &t);
+    (void)put_role(d, &t, "time", 2);
+    put_tls(d, &t, true);
+    put_signer(d, &t);
+    (void)put_role(d, &t, "registry", 3);
+    put_tls(d, &t, true);
+    put_database(d, &t, "director");
+    put_signer(d, &t);
+    cli_text_printf(&t, "issuer = %s/servers/vehicles-ca.pem\nserver_ca = %s/servers/ca.pem\n",
+                    d->dir, d->dir);
+    put_log(d, &t);
+    (void)put_role(d, &t, "admin", 5);
+    put_tls(d, &t, false);
+    put_database(d, &t, "director");
+    (void)put_role(d, &t, "health", 9);
     write_file(d, "servers/secureevd.conf", sev_slice_of(t.ptr, t.len));
     cli_text_free(&t);
 }
@@ -299,7 +417,7 @@ int dev_make(struct dev *d)
     folder(d, "people", 0700);
     write_passphrase(d, "offline/pass");
     write_passphrase(d, "signer/pass");
-    write_image(d);
+    write_random(d, "offline/brake-2.img", 4096); /* something to install */
     for (const char *const *step = steps; *step != NULL; step++)
         run(d, *step);
     folder(d, "servers/roots", 0700);
@@ -307,6 +425,10 @@ int dev_make(struct dev *d)
     copy_file(d, "offline/director/public/1.root.json", "people/director-root.json");
     copy_file(d, "offline/images/public/1.root.json", "people/images-root.json");
     copy_file(d, "people/ca.pem", "servers/ca.pem");
+    copy_file(d, "servers/vehicles-ca.pem", "signer/vehicles-ca.pem");
+    join_files(d, "people/ca.pem", "servers/vehicles-ca.pem", "servers/clients.pem");
+    write_random(d, "servers/salt", 32);
+    folder(d, "servers/uploads", 0700);
     copy_tree(d, "offline/images/public", "servers/images", 4);
     write_signer_config(d);
     write_servers_config(d);
