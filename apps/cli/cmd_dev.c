@@ -90,8 +90,12 @@ static void emit_status(sev_json_writer *w, const void *context)
     cli_json_member(w, "dir", d->dir);
     sev_json_w_name(w, SEV_LIT("processes"));
     sev_json_w_object(w);
-    for (unsigned i = dev_process_count; i-- != 0;) /* in order of names */
-        sev_json_w_integer_member(w, dev_processes[i].name, dev_pid(d, &dev_processes[i]));
+    static const unsigned by_name[DEV_PROCESSES_MAX] = {1, 2, 0};
+    for (unsigned i = 0; i < DEV_PROCESSES_MAX; i++) {
+        const struct dev_process *p = &dev_processes[by_name[i]];
+        if (dev_has(d, p))
+            sev_json_w_integer_member(w, p->name, dev_pid(d, p));
+    }
     sev_json_w_object_end(w);
     sev_json_w_bool_member(w, "ready", dev_ready(d, &ready) == SEV_OK);
     sev_json_w_name(w, SEV_LIT("urls"));
@@ -110,9 +114,12 @@ static void print_status(struct dev *d)
 {
     struct cli *c = d->c;
     struct cli_text ready = {.len = 0};
-    for (unsigned i = 0; i < dev_process_count; i++) {
+    for (unsigned i = 0; i < DEV_PROCESSES_MAX; i++) {
         pid_t pid = dev_pid(d, &dev_processes[i]);
-        if (pid == 0)
+        if (!dev_has(d, &dev_processes[i]))
+            cli_print(c, "%-9s is left out: there is no %s here\n", dev_processes[i].name,
+                      dev_processes[i].program);
+        else if (pid == 0)
             cli_print(c, "%-9s does not run\n", dev_processes[i].name);
         else
             cli_print(c, "%-9s runs as process %ld\n", dev_processes[i].name, (long)pid);
@@ -130,8 +137,8 @@ static void print_status(struct dev *d)
 static bool all_run(const struct dev *d)
 {
     bool all = true;
-    for (unsigned i = 0; i < dev_process_count; i++)
-        all = all && dev_pid(d, &dev_processes[i]) != 0;
+    for (unsigned i = 0; i < DEV_PROCESSES_MAX; i++)
+        all = all && (!dev_has(d, &dev_processes[i]) || dev_pid(d, &dev_processes[i]) != 0);
     return all;
 }
 
@@ -148,10 +155,11 @@ static const struct {
     {"time", "time --server https://127.0.0.1:%u --ca %s/people/ca.pem "
              "--certificate %s/people/car-1/tls.pem --key %s/people/car-1/tls.key "
              "--root %s/people/director-root.json"},
-    {"admin", "inventory list --server https://127.0.0.1:%u --ca %s/people/ca.pem "
+    {"admin", "api GET /api/v1/vehicles --server https://127.0.0.1:%u --ca %s/people/ca.pem "
               "--token-file %s/people/admin.token"},
-    {"admin", "api GET /api/v1/info --server https://127.0.0.1:%u --ca %s/people/ca.pem "
-              "--token-file %s/people/admin.token"},
+    {"log", "audit verify --server https://127.0.0.1:%u --ca %s/people/ca.pem "
+            "--certificate %s/people/desk.pem --key %s/people/desk.key "
+            "--log-key $(cat %s/people/log.vkey)"},
     {"", "dev down --dir %s"},
 };
 
@@ -207,8 +215,9 @@ static int make(struct dev *d)
 
 static int start_all(struct dev *d)
 {
-    for (unsigned i = 0; i < dev_process_count; i++) {
-        int code = dev_pid(d, &dev_processes[i]) != 0 ? 0 : dev_start(d, &dev_processes[i]);
+    for (unsigned i = 0; i < DEV_PROCESSES_MAX; i++) {
+        const struct dev_process *p = &dev_processes[i];
+        int code = !dev_has(d, p) || dev_pid(d, p) != 0 ? 0 : dev_start(d, p);
         if (code != 0) {
             while (i-- != 0)
                 (void)dev_stop(d, &dev_processes[i]);
@@ -250,7 +259,7 @@ static int run_down(struct cli *c)
     if (code != 0)
         return code;
     unsigned stopped = 0;
-    for (unsigned i = dev_process_count; i-- != 0;)
+    for (unsigned i = DEV_PROCESSES_MAX; i-- != 0;)
         stopped += dev_stop(&d, &dev_processes[i]);
     if (cli_json(c))
         return cli_print_json(c, emit_status, &d);

@@ -10,15 +10,21 @@
 /* DIR/offline  keys of root, targets and CA, encrypted, and the repositories' workshops
  * DIR/signer   the online keys, and the signer's configuration
  * DIR/run      the signer's socket
+ * DIR/broker   mosquitto's configuration and TLS key; not where there is no mosquitto
  * DIR/servers  database, roots, what Images serves, TLS keys, configuration
  * DIR/people   certificates and tokens for those who ask
  * DIR/log      what the processes said, and who they are
  * Run by root, signer and servers are users of their own: neither can read what is the other's or
  * offline. */
 
+#define DEV_MOSQUITTO "/usr/sbin/mosquitto"
 #define DEV_PROCESSES_MAX 3u
 #define DEV_SERVERS_UID 64721 /* no package has these */
 #define DEV_SIGNER_UID 64722
+#define DEV_BROKER_UID 64723
+
+/* deploy/mosquitto.conf and mosquitto.acl, as they stand there. */
+extern const char sev_deploy_mosquitto_conf[], sev_deploy_mosquitto_acl[];
 
 #define DEV_ORIGIN "evaluation.example/log" /* the audit log's name */
 
@@ -43,11 +49,15 @@ int dev_make(struct dev *d);
 struct dev_process {
     const char *name;    /* "signer", "servers", "broker" */
     const char *program; /* beside ours, or an absolute path */
-    const char *config;  /* below the folder */
+    const char *option;  /* before the configuration; NULL: none */
+    const char *config;  /* below the folder; where it is missing, the process is not of it */
+    const char *started; /* words in its log that say so */
     uid_t uid;
 };
-extern const struct dev_process dev_processes[DEV_PROCESSES_MAX];
-extern const unsigned dev_process_count;
+extern const struct dev_process dev_processes[DEV_PROCESSES_MAX]; /* in the order of starting */
+
+/** Does the process belong to this evaluation? */
+bool dev_has(const struct dev *d, const struct dev_process *p);
 
 /** 0: it does not run. */
 pid_t dev_pid(const struct dev *d, const struct dev_process *p);

@@ -82,6 +82,7 @@ static const char *const steps[] = {
     "certificate issue desk --key-out ../people/desk.key --out ../people/desk.pem" CA,
     "operator add admin --role admin --database ../servers/director.db > ../people/admin.token",
     "operator add boss --role approver --database ../servers/director.db > ../people/boss.token",
+    "audit key --name " DEV_ORIGIN " ../people/log.json > ../people/log.vkey",
     NULL,
 };
 
@@ -353,7 +354,7 @@ static void put_log(struct dev *d, struct cli_text *t)
                     port, d->dir, d->dir, d->dir, d->dir);
 }
 
-static void write_servers_config(struct dev *d)
+static void write_servers_config(struct dev *d, unsigned broker_port)
 {
     struct cli_text t = {.len = 0};
     cli_text_printf(&t, "# An evaluation: roles in one process that should not be.\n"
@@ -379,6 +380,12 @@ static void write_servers_config(struct dev *d)
     put_tls(d, &t, false);
     put_database(d, &t, "director");
     (void)put_role(d, &t, "health", 9);
+    if (broker_port != 0)
+        cli_text_printf(&t,
+                        "\n[mqtt]\nbroker = 127.0.0.1:%u\nca = %s/servers/ca.pem\n"
+                        "certificate = %s/servers/director.pem\n"
+                        "certificate_key = %s/servers/director.key\n",
+                        broker_port, d->dir, d->dir, d->dir);
     write_file(d, "servers/secureevd.conf", sev_slice_of(t.ptr, t.len));
     cli_text_free(&t);
 }
@@ -403,6 +410,40 @@ static void give(struct dev *d, const char *relative, uid_t owner)
         d->code = cli_fail(d->c, SEV_E_IO, NULL, "giving %s to user %u: %s", path, (unsigned)owner,
                            strerror(errno));
 }
+
+/* ------------------------------------------------------------------- broker */
+
+/* What we ship, with its paths here. */
+static void write_deployed(struct dev *d, const char *relative, const char *text, unsigned port)
+{
+    static const char shipped[] = "/etc/secureev/", listener[] = "listener 8883";
+    struct cli_text t = {.len = 0};
+    while (*text != '\0')
+        if (strncmp(text, shipped, sizeof shipped - 1) == 0) {
+            cli_text_printf(&t, "%s/broker/", d->dir);
+            text += sizeof shipped - 1;
+        } else if (strncmp(text, listener, sizeof listener - 1) == 0) {
+            cli_text_printf(&t, "listener %u 127.0.0.1", port);
+            text += sizeof listener - 1;
+        } else {
+            cli_text_put(&t, text++, 1);
+        }
+    write_file(d, relative, sev_slice_of(t.ptr, t.len));
+    cli_text_free(&t);
+}
+
+static void make_broker(struct dev *d, unsigned port)
+{
+    folder(d, "broker", 0700);
+    run(d, "certificate issue 127.0.0.1 --kind server --key-out ../broker/broker.key "
+           "--out ../broker/broker.pem" CA);
+    join_files(d, "people/ca.pem", "servers/vehicles-ca.pem", "broker/clients.pem");
+    write_deployed(d, "broker/mosquitto.acl", sev_deploy_mosquitto_acl, port);
+    write_deployed(d, "broker/mosquitto.conf", sev_deploy_mosquitto_conf, port);
+    give(d, "broker", DEV_BROKER_UID);
+}
+
+/* ---------------------------------------------------------------------- all */
 
 int dev_make(struct dev *d)
 {
@@ -431,7 +472,10 @@ int dev_make(struct dev *d)
     folder(d, "servers/uploads", 0700);
     copy_tree(d, "offline/images/public", "servers/images", 4);
     write_signer_config(d);
-    write_servers_config(d);
+    unsigned broker_port = access(DEV_MOSQUITTO, X_OK) == 0 ? port_of(d, 8) : 0;
+    if (broker_port != 0)
+        make_broker(d, broker_port);
+    write_servers_config(d, broker_port);
     give(d, "signer", DEV_SIGNER_UID);
     give(d, "run", DEV_SIGNER_UID);
     give(d, "servers", DEV_SERVERS_UID);

@@ -20,11 +20,20 @@
 #define STOP_MS 40000
 #define PID_BYTES_MAX 64u
 
+#define OURS "\"event\":\"started\""
 const struct dev_process dev_processes[DEV_PROCESSES_MAX] = {
-    {"signer", "secureev-signer", "signer/signer.conf", DEV_SIGNER_UID},
-    {"servers", "secureevd", "servers/secureevd.conf", DEV_SERVERS_UID},
+    {"signer", "secureev-signer", NULL, "signer/signer.conf", OURS, DEV_SIGNER_UID},
+    {"broker", DEV_MOSQUITTO, "-c", "broker/mosquitto.conf", " running", DEV_BROKER_UID},
+    {"servers", "secureevd", NULL, "servers/secureevd.conf", OURS, DEV_SERVERS_UID},
 };
-const unsigned dev_process_count = 2;
+#define SERVERS (&dev_processes[2])
+
+bool dev_has(const struct dev *d, const struct dev_process *p)
+{
+    char path[SEV_FS_PATH_MAX];
+    struct sev_fs_stat st;
+    return sev_file_stat(cli_fs(d->c), dev_path(d, p->config, path), &st) == SEV_OK;
+}
 
 static void sleep_ms(unsigned ms)
 {
@@ -104,7 +113,10 @@ static void become(const struct dev *d, const struct dev_process *p, const char 
     if (d->apart && (setgroups(0, NULL) != 0 || setgid((gid_t)p->uid) != 0 || setuid(p->uid) != 0))
         return;
     umask(077);
-    execl(program, program, config, (char *)NULL);
+    if (p->option == NULL)
+        execl(program, program, config, (char *)NULL);
+    else
+        execl(program, program, p->option, config, (char *)NULL);
 }
 
 /* Beside our own program. */
@@ -177,7 +189,7 @@ int dev_start(struct dev *d, const struct dev_process *p)
         return cli_fail_fs(d->c, e, NULL);
     }
     for (unsigned waited = 0; waited < START_MS; waited += 20) {
-        bool started = log_says(d, p, "\"event\":\"started\"", &log);
+        bool started = log_says(d, p, p->started, &log);
         bool alive = began(pid, &when);
         if (alive && !started) {
             sev_bytes_free(cli_fs(d->c), &log);
@@ -221,7 +233,7 @@ unsigned dev_port(const struct dev *d, const char *role)
     char words[64];
     unsigned port = 0;
     snprintf(words, sizeof words, "\"role\":\"%s\"", role);
-    if (log_says(d, &dev_processes[1], words, &log)) {
+    if (log_says(d, SERVERS, words, &log)) {
         const char *at = strstr((const char *)log.ptr, words), *line = at;
         while (line > (const char *)log.ptr && line[-1] != '\n')
             line--;
