@@ -1,5 +1,5 @@
-# Embed files of this folder as texts of a C file in the build folder: `secureev dev` writes them out
-# again. SPDX-License-Identifier: MIT
+# Embed files of this folder as texts of a C file in the build folder: `secureev dev` writes them
+# out again. SPDX-License-Identifier: MIT
 function(sev_embed out)
   foreach(name ${ARGN})
     set(path ${CMAKE_SOURCE_DIR}/deploy/${name})
