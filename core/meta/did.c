@@ -353,7 +353,7 @@ static sev_err check_follows(const struct sev_did_state *s, const struct sev_did
         return SEV_E_DID_CHAIN;
     if (SEV_REFUSE_IF(e->time < before->time))
         return SEV_E_DID_CHAIN;
-    /* Pre-rotation: a thief of today's key cannot take the identity away. */
+    /* Pre-rotation: a thief of today's key cannot take the identity away. REQ-A13 */
     if (SEV_REFUSE_IF(!announced(before, e->update_key)))
         return SEV_E_DID_KEY;
     return SEV_OK;

@@ -54,7 +54,7 @@ static bool is_ours(const struct sev_challenges *c, sev_slice did, const uint8_t
     return *out_expires >= now;
 }
 
-/* Only what was answered well gets here: a flood of strangers fills nothing. */
+/* Only what was answered well gets here: a flood of strangers fills nothing. REQ-A14 */
 static sev_err use_once(struct sev_challenges *c, const uint8_t *nonce, sev_time now,
                         sev_time expires)
 {

@@ -22,7 +22,9 @@ static sev_err read_request(sev_slice bytes, struct request *out)
     return e == SEV_OK && !sev_did_is(out->is.did) ? SEV_E_MALFORMED : e;
 }
 
-/* As the registry knows it, or as its first entry introduces it. */
+/* As the registry knows it, or as its first entry introduces it: nobody registers another's id.
+ * REQ-A29
+ */
 static sev_err meet(const struct sev_registry *r, const struct sev_registry_call *call,
                     struct request *q)
 {
