@@ -15,3 +15,5 @@ foreach(source ${BENCHES})
   target_link_libraries(bench_${name} sev_bench sev_core sev_crypto_${provider} sev_core jansson)
 endforeach()
 target_link_libraries(bench_store sev_store sev_crypto_openssl sev_core)
+target_link_libraries(bench_campaign sev_campaign sev_director sev_signer sev_store sev_core
+  sev_crypto_openssl sev_core)

@@ -174,14 +174,16 @@ SEV_MUST_USE sev_err sev_release_invalidate(const struct sev_director *d,
 /** A thread's, or a process's. */
 struct sev_campaign_runner {
     const struct sev_director *director;
-    sev_slice owner; /**< tells runners of one database apart */
-    struct sev_arena
-        keep; /**< SEV_CAMPAIGN_KEEP_BYTES, for what is put together of many vehicles */
+    sev_slice owner;       /**< tells runners of one database apart */
+    struct sev_arena keep; /**< of SEV_CAMPAIGN_KEEP_BYTES: what is put together of many vehicles */
+    /* Its own, zero at first: how far it is in looking after those that have succeeded. */
+    char back_name[SEV_CAMPAIGN_NAME_BYTES_MAX];
+    size_t back_name_len;
+    struct sev_member_cursor back;
 };
 #define SEV_CAMPAIGN_KEEP_BYTES (4u << 20)
-#define SEV_CAMPAIGN_LEASE_SECONDS 30
-#define SEV_CAMPAIGN_SWEEP_SECONDS 300 /* for late joiners, the inventory is looked through anew   \
-                                        */
+#define SEV_CAMPAIGN_LEASE_SECONDS 10
+#define SEV_CAMPAIGN_SWEEP_SECONDS 300 /* late joiners: the inventory is looked through anew */
 
 /**
  * One bounded step of a campaign: look vehicles up, count what they reported, judge, assign to

@@ -40,7 +40,7 @@ static void read_mark(sev_json *j, struct mark *out)
     out->ecu = ecu.raw;
 }
 
-enum ecu_word { SILENT, DONE, BROKEN };
+enum ecu_word { SILENT, DONE, BROKEN, WENT_BACK };
 
 struct looking {
     const struct sev_member *member;
@@ -48,6 +48,7 @@ struct looking {
     int64_t status_counter; /* at the time of the assignment */
     sev_slice correlation;
     sev_slice reason;
+    bool fell_back;
 };
 
 static bool installed(const struct looking *l, const struct mark *m, const struct sev_ecu *ecu)
@@ -73,6 +74,13 @@ static bool failed(struct looking *l, const struct mark *m, const struct sev_ecu
     return true;
 }
 
+/* It runs again what it ran before the assignment: it fell back, whatever it said meanwhile. */
+static bool went_back(const struct looking *l, const struct mark *m, const struct sev_ecu *ecu)
+{
+    return l->member->state == SEV_MEMBER_SUCCEEDED && ecu->installed.name.len != 0 &&
+           memcmp(ecu->installed.sha256, m->before, sizeof m->before) == 0;
+}
+
 static enum ecu_word hear(struct looking *l, const struct mark *m, const struct sev_ecu *ecus,
                           uint32_t count)
 {
@@ -80,6 +88,8 @@ static enum ecu_word hear(struct looking *l, const struct mark *m, const struct 
         if (sev_slice_eq(ecus[i].serial, m->ecu)) {
             if (installed(l, m, &ecus[i]))
                 return DONE;
+            if (went_back(l, m, &ecus[i]))
+                return WENT_BACK;
             return failed(l, m, &ecus[i]) ? BROKEN : SILENT;
         }
     return SILENT; /* it was replaced; nobody knows what came of the image */
@@ -130,6 +140,7 @@ static sev_err hear_all(struct campaign_run *run, struct looking *l, bool *out_d
         enum ecu_word word = j.err == SEV_OK ? hear(l, &m, ecus, count) : SILENT;
         *out_done = *out_done && word == DONE;
         *out_failed = *out_failed || word == BROKEN;
+        l->fell_back = l->fell_back || word == WENT_BACK;
     }
     return j.err == SEV_OK ? SEV_OK : SEV_E_STORE;
 }
@@ -162,7 +173,9 @@ sev_err campaign_look(struct campaign_run *run, const struct sev_member *member,
     if (e != SEV_OK)
         return e;
     /* Whoever has the image has it, whatever failed on the way. */
-    if (done)
+    if (member->state == SEV_MEMBER_SUCCEEDED)
+        f = l.fell_back ? (struct campaign_finding){SEV_MEMBER_FAILED, SEV_LIT("rolled_back")} : f;
+    else if (done)
         f.state = SEV_MEMBER_SUCCEEDED;
     else if (broken)
         f = (struct campaign_finding){SEV_MEMBER_FAILED, l.reason};

@@ -4,8 +4,8 @@
  * SPDX-License-Identifier: MIT */
 #include "internal.h"
 
-#define SWEEP_PAGE 512u       /* vehicles in one transaction that takes them in */
-#define SWEEP_PAGES 16u       /* in one step */
+#define SWEEP_PAGE 512u       /* vehicles that are read together */
+#define SWEEP_PAGES 16u       /* in one step, and one transaction */
 #define LOOK_PAGE 256u        /* members that are looked at together */
 #define BATCHES 8u            /* of assignments in one step */
 #define WISH_BYTES (1u << 20) /* targets and marks of one vehicle, at most */
@@ -84,43 +84,49 @@ static bool take_in(void *context, const struct sev_fleet_vehicle *v)
     return true;
 }
 
-static sev_err sweep_page(struct campaign_run *run, uint32_t page, bool *out_end)
+/* One page of the inventory, into s->members. @param out_end  there are no more */
+static sev_err sweep_page(struct campaign_run *run, struct sweep *s, uint32_t page, bool *out_end)
 {
-    struct sev_arena *arena = run->call->arena;
-    size_t mark = arena->used;
-    struct sweep s = {.def = &run->def, .last = run->row.sweep};
-    s.members = (struct sev_member *)take(arena, page * sizeof *s.members);
-    if (s.members == NULL)
-        return SEV_E_MEMORY;
-    const struct sev_campaign_ops *ops = campaign_ops(run->d);
-    sev_err e = ops->fleet(run->d->store->self, run->row.sweep, page, arena, take_in, &s);
-    *out_end = s.seen < page;
-    if (e == SEV_OK)
-        e = ops->plan(run->d->store->self, run->row.name, run->row.sweep, *out_end ? 0 : s.last,
-                      *out_end ? run->call->now : 0, s.members, s.count);
-    sev_arena_back(arena, mark);
-    if (e == SEV_OK) {
-        run->row.sweep = *out_end ? 0 : s.last;
-        run->row.swept = *out_end ? run->call->now : run->row.swept;
-    }
+    size_t mark = run->call->arena->used;
+    s->seen = 0;
+    sev_err e = campaign_ops(run->d)->fleet(run->d->store->self, s->last, page, run->call->arena,
+                                            take_in, s);
+    sev_arena_back(run->call->arena, mark);
+    *out_end = e == SEV_OK && s->seen < page;
     return e;
 }
 
 /* @param out_end  the whole inventory was looked through */
 static sev_err sweep(struct campaign_run *run, bool *out_end)
 {
+    struct sev_arena *keep = &run->runner->keep;
+    struct sweep s = {.def = &run->def, .last = run->row.sweep};
     uint32_t page = SWEEP_PAGE;
-    *out_end = false;
-    for (uint32_t i = 0; i < SWEEP_PAGES && !*out_end; i++) {
-        sev_err e = sweep_page(run, page, out_end);
+    sev_err e = SEV_OK;
+    bool end = false;
+    sev_arena_back(keep, 0);
+    s.members = (struct sev_member *)take(keep, SWEEP_PAGE * SWEEP_PAGES * sizeof *s.members);
+    if (s.members == NULL)
+        return SEV_E_MEMORY;
+    for (uint32_t i = 0; i < SWEEP_PAGES && e == SEV_OK && !end; i++) {
+        e = sweep_page(run, &s, page, &end);
         if (e == SEV_E_MEMORY && page > 1) {
             page /= 8; /* vehicles with very many ECUs */
-            continue;
+            e = SEV_OK;
         }
-        if (e != SEV_OK)
-            return e;
     }
-    run->more = run->more || !*out_end;
+    /* All pages in one transaction: waiting for the disk is what costs. */
+    int64_t sweep_next = end ? 0 : s.last;
+    sev_time swept = end ? run->call->now : 0;
+    if (e == SEV_OK)
+        e = campaign_ops(run->d)->plan(run->d->store->self, run->row.name, run->row.sweep,
+                                       sweep_next, swept, s.members, s.count);
+    if (e != SEV_OK)
+        return e;
+    run->row.sweep = sweep_next;
+    run->row.swept = end ? swept : run->row.swept;
+    run->more = run->more || !end;
+    *out_end = end;
     return SEV_OK;
 }
 
@@ -180,8 +186,8 @@ static sev_err look_at_page(struct campaign_run *run, const struct page *p)
                                                 .expected_tries = m->tries,
                                                 .state = found.state,
                                                 .since = run->call->now};
-            if (found.state == SEV_MEMBER_OVERDUE)
-                steps[n].marks = m->marks; /* it may still come */
+            if (found.state == SEV_MEMBER_OVERDUE || found.state == SEV_MEMBER_SUCCEEDED)
+                steps[n].marks = m->marks; /* it may still come, or fall back */
             e = campaign_copy(keep, found.reason, &steps[n++].reason);
         }
         sev_arena_back(run->call->arena, mark);
@@ -216,6 +222,32 @@ static sev_err look(struct campaign_run *run, enum sev_member_state state)
         }
         sev_arena_back(run->call->arena, mark);
     } while ((e == SEV_OK || e == SEV_E_MEMORY) && p.count == most);
+    return e;
+}
+
+/* Does it still run there? A page of one campaign with each step, in turn: there may be millions.
+ */
+static sev_err look_back(struct campaign_run *run)
+{
+    struct sev_campaign_runner *r = run->runner;
+    struct page p = {.group_max = UINT32_MAX};
+    if (r->back_name_len != 0 &&
+        !sev_slice_eq(sev_slice_of(r->back_name, r->back_name_len), run->row.name))
+        return SEV_OK;
+    size_t mark = run->call->arena->used;
+    sev_err e = read_page(run, SEV_MEMBER_SUCCEEDED, &r->back, LOOK_PAGE, &p);
+    if (e == SEV_OK)
+        e = look_at_page(run, &p);
+    if (e == SEV_OK && p.count == LOOK_PAGE) {
+        const struct sev_member *last = &p.members[p.count - 1];
+        r->back = (struct sev_member_cursor){last->group, last->position, last->place};
+        r->back_name_len = run->row.name.len;
+        memcpy(r->back_name, run->row.name.ptr, run->row.name.len);
+    } else { /* the next campaign's turn */
+        r->back = (struct sev_member_cursor){0, 0, 0};
+        r->back_name_len = 0;
+    }
+    sev_arena_back(run->call->arena, mark);
     return e;
 }
 
@@ -444,6 +476,8 @@ static sev_err look_at_all(struct campaign_run *run)
     sev_err e = open_count(run) == 0 ? SEV_OK : look(run, SEV_MEMBER_ASSIGNED);
     if (e == SEV_OK && open_count(run) != 0)
         e = look(run, SEV_MEMBER_OVERDUE);
+    if (e == SEV_OK)
+        e = look_back(run);
     return e == SEV_OK ? count(run) : e;
 }
 

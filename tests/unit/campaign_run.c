@@ -33,7 +33,6 @@ static void canary_first(void)
     fleet_run();
     CHECK_EQ(count_assigned(), 2); /* one of the two canaries is not enough */
     CHECK_EQ(fleet_member("c", 1).state, SEV_MEMBER_SUCCEEDED);
-    CHECK_EQ(fleet_member("c", 1).marks.len, 0);
     fleet_succeed(3);
     fleet_run();
     CHECK_EQ(count_assigned(), 2 + 5); /* the cap */
@@ -94,6 +93,22 @@ TEST(campaign_run__downloaded_or_not_booted__does_not_count)
     fleet_run();
     CHECK_EQ(fleet_member("c", 0).state, SEV_MEMBER_SUCCEEDED);
     CHECK_EQ(fleet_state("c"), SEV_CAMPAIGN_DONE);
+}
+
+TEST(campaign_run__who_falls_back_after_success__has_failed)
+{
+    start(4, "5", "[{\"errorPercent\":0,\"percent\":100,\"successPercent\":100}]", "");
+    fleet_succeed(0);
+    fleet_run();
+    CHECK_EQ(fleet_member("c", 0).state, SEV_MEMBER_SUCCEEDED);
+    fleet_report(0, true, true, NULL, false); /* still well */
+    fleet_run();
+    CHECK_EQ(fleet_member("c", 0).state, SEV_MEMBER_SUCCEEDED);
+    fleet_report(0, true, false, NULL, false); /* the image before */
+    fleet_run();
+    CHECK_EQ(fleet_member("c", 0).state, SEV_MEMBER_FAILED);
+    CHECK_TEXT(fleet_member("c", 0).reason, "rolled_back");
+    CHECK_EQ(fleet_state("c"), SEV_CAMPAIGN_PAUSED);
 }
 
 TEST(campaign_run__who_runs_it_already__is_skipped_and_gets_nothing)
