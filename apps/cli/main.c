@@ -15,6 +15,7 @@
     X(audit)                                                                                       \
     X(inventory)                                                                                   \
     X(dev)                                                                                         \
+    X(campaign)                                                                                    \
     X(operator)                                                                                    \
     X(api)                                                                                         \
     X(config)                                                                                      \

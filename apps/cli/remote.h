@@ -5,13 +5,12 @@
 
 #include "server.h"
 
-/** The first rows of the options of a command that works on a database or through the API. */
-#define REMOTE_OPTIONS                                                                             \
-    {.name = "database", .value = "FILE", .help = "the Director's database, on its machine; or"},  \
-        {.name = "server",                                                                         \
-         .value = "URL",                                                                           \
-         .help = "the admin API, as https://HOST:PORT",                                            \
-         .shown = "$SECUREEV_SERVER"},                                                             \
+/** The first rows of the options of a command that works through the API alone ... */
+#define REMOTE_API_OPTIONS                                                                         \
+    {.name = "server",                                                                             \
+     .value = "URL",                                                                               \
+     .help = "the admin API, as https://HOST:PORT",                                                \
+     .shown = "$SECUREEV_SERVER"},                                                                 \
         {.name = "ca",                                                                             \
          .value = "FILE",                                                                          \
          .help = "CA that its certificate must lead to (PEM)",                                     \
@@ -20,6 +19,10 @@
         .name = "token-file", .value = "FILE",                                                     \
         .help = "your token, as `secureev operator add` told it", .shown = "$SECUREEV_TOKEN_FILE"  \
     }
+/** ... or on a database. */
+#define REMOTE_OPTIONS                                                                             \
+    {.name = "database", .value = "FILE", .help = "the Director's database, on its machine; or"},  \
+        REMOTE_API_OPTIONS
 
 #define REMOTE_ANSWER_BYTES_MAX (4u << 20)
 

@@ -301,6 +301,8 @@ class Car:
         self.reports = {"tcu-1": 0, "brake-1": 0}
         self.installed = {"tcu-1": ("tcu/a", 1, b"a"), "brake-1": ("brakes/old", 1, b"b")}
         self.held = {"root": 1, "statusVersion": 0, "timestamp": 0}
+        self.boots = {"tcu-1": 1, "brake-1": 1}
+        self.results = {}  # of the last installation that an ECU tried
 
     def key_object(self, serial):
         pem = self.keys[serial].public_key().public_bytes(
@@ -327,12 +329,15 @@ class Car:
 
     def report(self, serial):
         self.reports[serial] += 1
-        return self.sign(serial, {
-            "_type": "report", "attacks_detected": "", "bootCount": 1,
+        body = {
+            "_type": "report", "attacks_detected": "", "bootCount": self.boots[serial],
             "counter": self.reports[serial], "ecu_serial": serial,
             "installed_image": self.image(serial), "previous_timeserver_time": now(),
             "releaseCounter": self.installed[serial][1], "time": now(), "timeserver_time": now(),
-            "vehicle": self.vehicle})
+            "vehicle": self.vehicle}
+        if serial in self.results:
+            body["result"] = self.results[serial]
+        return self.sign(serial, body)
 
     def base(self):
         whole = [[s, self.image(s)["filepath"], self.image(s)["fileinfo"]["length"],
