@@ -42,7 +42,8 @@ struct app_instance {
     struct app *app;
     const struct app_role *role;
     const struct sev_config_block *block;
-    void *own; /**< the role's */
+    void *own;                     /**< the role's */
+    const struct sev_store *store; /**< what app_store_open() opened; NULL */
     /* of the frame */
     struct sev_server *server;
     struct pool *pool;

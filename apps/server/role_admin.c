@@ -481,27 +481,10 @@ static sev_err open_admin(struct app_instance *i)
     return e == SEV_OK ? e : app_fail(i->app, e, sev_err_sentence(e), "admin");
 }
 
-static sev_err ready(struct app_instance *i, char *why)
-{
-    struct api *api = i->own;
-    struct sev_operator o;
-    uint8_t memory[512];
-    struct sev_arena arena = sev_arena_of(memory, sizeof memory);
-    sev_err e = api->store.operators->get(api->store.self, SEV_LIT("-"), &arena, &o);
-    if (e == SEV_OK || e == SEV_E_NOT_FOUND)
-        return SEV_OK;
-    sev_buf b = sev_buf_of(why, 99);
-    sev_buf_put_slice(&b, SEV_LIT("database: "));
-    sev_buf_put_slice(&b, slice(sev_err_id(e)));
-    why[b.len] = '\0';
-    return e;
-}
-
 const struct app_role role_admin = {.section = "admin",
                                     .routes = routes,
                                     .route_count = sizeof routes / sizeof routes[0],
                                     .arena_bytes = ARENA_BYTES,
                                     .first = first,
                                     .open = open_admin,
-                                    .close = close_admin,
-                                    .ready = ready};
+                                    .close = close_admin};

@@ -55,6 +55,11 @@ static sev_err ask_signer(struct health *h, unsigned number, const struct app_in
 static sev_err is_ready(struct health *h, unsigned number, struct app_instance *i, char *why)
 {
     sev_err e = ask_signer(h, number, i, why);
+    if (e == SEV_OK && i->store != NULL) {
+        e = sev_store_probe(i->store);
+        if (e != SEV_OK)
+            snprintf(why, WHY_BYTES, "the database");
+    }
     return e == SEV_OK && i->role->ready != NULL ? i->role->ready(i, why) : e;
 }
 

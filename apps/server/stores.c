@@ -29,6 +29,7 @@ sev_err app_store_open(struct app_instance *i, struct sev_store *out)
     }
     s->text = text;
     s->users++;
+    i->store = &s->store;
     *out = s->store;
     return SEV_OK;
 }
@@ -37,6 +38,7 @@ void app_store_close(struct app_instance *i, struct sev_store *store)
 {
     struct app_store *s =
         store->self == NULL ? NULL : find(i->app, sev_config_text(i->block, "database"));
+    i->store = NULL;
     if (s != NULL && --s->users == 0)
         sev_store_close(&s->store);
     memset(store, 0, sizeof *store);

@@ -221,6 +221,8 @@ static inline bool sev_store_on_server(const char *text)
 #define SEV_STORE_NAME_MAX 256
 /** What of the text may be shown and logged: of a server's no user, password or options. */
 void sev_store_name(const char *text, char out[SEV_STORE_NAME_MAX]);
+/** Can it do its work just now? Something is written, durably. */
+SEV_MUST_USE sev_err sev_store_probe(const struct sev_store *store);
 /** Nobody uses it any more. Closing one that is closed is fine. */
 void sev_store_close(struct sev_store *store);
 

@@ -31,6 +31,7 @@
     X(log)                                                                                         \
     X(member)                                                                                      \
     X(operator)                                                                                    \
+    X(probe)                                                                                       \
     X(read)                                                                                        \
     X(release)                                                                                     \
     X(told)

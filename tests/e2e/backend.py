@@ -80,14 +80,37 @@ class Authority:
                 self.write(name + ".key", pem_of(key)))
 
 
+class Postgres:
+    """A PostgreSQL server of our own: tests/lib/postgres."""
+
+    def __init__(self):
+        script = os.path.join(os.path.dirname(__file__), "..", "lib", "postgres")
+        self.process = subprocess.Popen([script], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                                        text=True)
+        host, port = self.process.stdout.readline().split()
+        self.url = f"postgresql://secureev@/postgres?host={host}&port={port}"
+
+    def tell(self, command):
+        """restart (as after a loss of power), stop, start"""
+        self.process.stdin.write(command + "\n")
+        self.process.stdin.flush()
+        assert self.process.stdout.readline() == "ok\n"
+
+    def end(self):
+        self.process.stdin.close()
+        self.process.stdout.close()
+        self.process.wait()
+
+
 class World:
     """Keys, repositories and processes, made once."""
 
     more_keys = ""  # sections of the signer
     enrolment = "foreign"  # certificates of the Authority above, which no registry gave
 
-    def __init__(self):
+    def __init__(self, database=None):
         self.dir = tempfile.mkdtemp(prefix="sev-d-")
+        self.database = database or self.dir + "/director.db"
         self.processes = []
         self.access_log = "yes"
         self.threads = 4
@@ -247,7 +270,7 @@ class World:
         self.director_config = self.write("director.conf", (
             f"[server]\nlog = json\naccess_log = {self.access_log}\n"
             "[director]\nlisten = 127.0.0.1:0\n"
-            f"{tls}{self.listener}database = {self.dir}/director.db\nmetadata = {self.dir}/roots\n"
+            f"{tls}{self.listener}database = {self.database}\nmetadata = {self.dir}/roots\n"
             f"signer = {self.dir}/signer.sock\nthreads = {self.threads}\npoll_interval = 10m\n"
             f"enrolment = {self.enrolment}\n"
             "aktualizr_key = director-old\n[health]\nlisten = 127.0.0.1:0\n").encode())

@@ -222,6 +222,7 @@ TEST(store_pg__server_stopped__io_at_once_and_it_recovers_by_itself)
     CHECK_ERR(accept_status(&s, "v", 1), SEV_E_IO);
     CHECK_ERR(s.vehicle_get(s.self, SEV_LIT("v"), store_arena(), &got), SEV_E_IO);
     CHECK_ERR(s.vehicle_add(s.self, &v, NULL), SEV_E_IO);
+    CHECK_ERR(sev_store_probe(&s), SEV_E_IO);
     CHECK(now() - before < 2);
     check_refused(place, SEV_E_IO);
     test_pg_start();

@@ -490,3 +490,12 @@ TEST(store__status_out_of_bounds__malformed)
         CHECK_EQ(store_get(&s, "v").status_counter, SEV_JSON_INT_MAX);
     }
 }
+
+TEST(store__probe__says_whether_writing_is_possible)
+{
+    EACH_STORE(s)
+    {
+        CHECK_OK(sev_store_probe(&s));
+        CHECK_OK(sev_store_probe(&s));
+    }
+}
