@@ -46,7 +46,9 @@ static void begin(struct app_call *c, struct job *out)
         .root_count = out->roots->native.count,
         .lives = SEV_DIRECTOR_LIVES,
         .poll_interval_s = sev_config_number(b, "poll_interval"),
-        .poll_jitter_s = sev_config_number(b, "poll_jitter")};
+        .poll_jitter_s = sev_config_number(b, "poll_jitter"),
+        .grants = {sev_config_text(b, "publish_key"), sev_config_text(b, "oem"),
+                   sev_config_number(b, "grant_life"), c->peer->key_sha256}};
 }
 
 /* `e` is how it went; the bytes lie in the arena, the roots or a constant. */

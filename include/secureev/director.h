@@ -28,6 +28,12 @@ struct sev_director {
     uint32_t root_count;
     struct sev_director_lives lives;
     int64_t poll_interval_s, poll_jitter_s;
+    struct {
+        const char *key; /**< of `publish` at the signer; NULL or "": no grants are issued */
+        const char *oem;
+        int64_t life_s;         /**< SEV_GRANT_SECONDS_MAX at most */
+        const uint8_t *subject; /**< SHA-256 of the asker's TLS key; NULL: not known */
+    } grants;
 };
 
 /** What one call works with. */

@@ -17,6 +17,7 @@ struct sev_server_peer {
     bool resumed; /**< the session was: nobody looked at the certificate since its first use */
     bool expired; /**< the certificate; only with `admit_expired` */
     uint8_t certificate_sha256[32]; /**< of its DER */
+    uint8_t key_sha256[32];         /**< of its SubjectPublicKeyInfo */
     sev_slice common_name; /**< of the subject; empty unless there is exactly one, printable */
     uint32_t uri_count;    /**< of the subject's alternative names */
     sev_slice uris[SEV_SERVER_URIS_MAX];

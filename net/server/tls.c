@@ -203,6 +203,16 @@ static sev_time time_of(const ASN1_TIME *t)
     return sev_time_parse(sev_slice_of(text, strlen(text)), &out) == SEV_OK ? out : 0;
 }
 
+static bool hash_key(X509 *x, uint8_t out[32])
+{
+    uint8_t *der = NULL;
+    unsigned int len = 0;
+    int n = i2d_X509_PUBKEY(X509_get_X509_PUBKEY(x), &der);
+    bool done = n > 0 && EVP_Digest(der, (size_t)n, out, &len, EVP_sha256(), NULL) == 1;
+    OPENSSL_free(der);
+    return done;
+}
+
 sev_err server_peer_new(const struct sev_server *s, SSL *ssl, const char *address,
                         struct peer **out)
 {
@@ -220,7 +230,8 @@ sev_err server_peer_new(const struct sev_server *s, SSL *ssl, const char *addres
         p->is.resumed = SSL_session_reused(ssl) == 1;
         p->is.not_after = time_of(X509_get0_notAfter(x));
         keep_names(p, x);
-        if (X509_digest(x, EVP_sha256(), p->is.certificate_sha256, &len) != 1) {
+        if (X509_digest(x, EVP_sha256(), p->is.certificate_sha256, &len) != 1 ||
+            !hash_key(x, p->is.key_sha256)) {
             free(p);
             return SEV_E_MEMORY;
         }

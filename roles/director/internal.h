@@ -61,4 +61,11 @@ SEV_MUST_USE sev_err director_check_together(const struct sev_director_call *cal
                                              const struct director_ecus *ecus, sev_slice before,
                                              sev_slice wish);
 
+/** A grant for what `vehicle` has still to download; `out` is left as it is where there is nothing,
+ *  or grants are not issued here. @param nonce  of its status */
+SEV_MUST_USE sev_err director_grant(const struct sev_director *d,
+                                    const struct sev_director_call *call, sev_slice vehicle,
+                                    const struct director_ecus *ecus, const uint8_t *nonce,
+                                    sev_slice *out);
+
 #endif

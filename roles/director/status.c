@@ -58,6 +58,7 @@ static void take_news(struct hearing *h, struct sev_ecu *ecu, const struct sev_d
                                .report = doc->bytes};
     memcpy(n->sha256, doc->sha256, sizeof n->sha256);
     memcpy(n->installed.sha256, report->image.hashes.sha256, sizeof n->installed.sha256);
+    ecu->installed = n->installed;
     if (sev_attacks_parse(report->attacks, &n->attacks) != SEV_OK)
         n->attacks = SEV_ATTACKS_OTHER;
     if (n->attacks != 0)
@@ -243,6 +244,8 @@ static sev_err answer_status(struct hearing *h, sev_buf *out)
     sev_err e = sev_director_issue(h->d, h->call, h->vehicle.id, &files);
     if (e == SEV_OK)
         e = put_reply(h, &files, &answer.reply);
+    if (e == SEV_OK)
+        e = director_grant(h->d, h->call, h->vehicle.id, &h->ecus, h->status.nonce, &answer.grant);
     if (e != SEV_OK)
         return e;
     if (files.files[SEV_STORE_TIMESTAMP].version > h->status.held.timestamp) {
@@ -250,8 +253,8 @@ static sev_err answer_status(struct hearing *h, sev_buf *out)
         answer.snapshot = files.files[SEV_STORE_SNAPSHOT].bytes;
         answer.targets = files.files[SEV_STORE_TARGETS].bytes;
     }
-    size_t used =
-        answer.reply.len + answer.timestamp.len + answer.snapshot.len + answer.targets.len + 256;
+    size_t used = answer.reply.len + answer.grant.len + answer.timestamp.len +
+                  answer.snapshot.len + answer.targets.len + 256;
     e = put_roots(h, SEV_STATUS_ANSWER_BYTES_MAX - used, &answer.roots);
     return e == SEV_OK ? sev_status_answer_encode(&answer, out) : e;
 }

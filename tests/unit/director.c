@@ -723,6 +723,63 @@ TEST(director__assigned_before_and_not_reported__may_be_there_or_not)
     CHECK_EQ(version, 3);
 }
 
+/* DESIGN 3.5, REQ-D21: with the answer, for the key of this connection, for what is not there yet.
+ */
+TEST(director__grant__for_what_is_assigned_and_not_installed)
+{
+    static const uint8_t subject[SEV_SHA256_BYTES] = {7, 8, 9};
+    uint8_t image[SEV_SHA256_BYTES];
+    sev_buf b = sev_buf_of(image, sizeof image);
+    struct sev_grant grant;
+    struct sev_doc doc;
+    int64_t version = 0;
+    begin();
+    settle();
+    f.online.documents |= 1u << SEV_SIGNER_GRANT;
+    f.d.grants.key = "online";
+    f.d.grants.oem = "oem-1";
+    f.d.grants.life_s = SEV_GRANT_SECONDS_MAX;
+    f.d.grants.subject = subject;
+    struct sev_status s = status_with(SEV_EMPTY);
+    CHECK_OK(send(&s));
+    CHECK_EQ(f.answer.grant.len, 0); /* nothing is assigned */
+    CHECK_OK(assign("{\"brake/b\":" BRAKE_TARGET "}", "", &version));
+    s = status_with(SEV_EMPTY);
+    CHECK_OK(send(&s));
+    CHECK_OK(sev_message_open(&doc, f.answer.grant));
+    CHECK_OK(sev_message_signed_by(NULL, sev_privkey_public(keys[ONLINE]), &doc));
+    CHECK_OK(sev_grant_decode(&doc, &grant));
+    CHECK(memcmp(grant.subject, subject, sizeof subject) == 0);
+    CHECK_TEXT(grant.oem, "oem-1");
+    CHECK_TEXT(grant.bundle.id, "b-1");
+    CHECK_EQ(grant.bundle.version, 1);
+    CHECK_EQ(grant.expires - grant.issued, SEV_GRANT_SECONDS_MAX);
+    CHECK_OK(sev_hex_decode(SEV_LIT(HEX32), &b));
+    CHECK(sev_grant_covers(&grant, image));
+    uint8_t first[SEV_NONCE_BYTES];
+    memcpy(first, grant.id, sizeof first);
+    s = status_with(SEV_EMPTY);
+    s.nonce[0] ^= 1;
+    CHECK_OK(send(&s));
+    CHECK_OK(sev_message_open(&doc, f.answer.grant));
+    CHECK_OK(sev_grant_decode(&doc, &grant));
+    CHECK(memcmp(grant.id, first, sizeof first) != 0);
+    /* The ECU has it: there is nothing more to be had. */
+    struct sev_report report = report_of(BRAKE, "brake/b", 2);
+    report.release_counter = 2;
+    memcpy(report.image.hashes.sha256, image, sizeof image);
+    sev_slice one = signed_report(&report, BRAKE);
+    s = status_with(array_of(&one, 1));
+    CHECK_OK(send(&s));
+    CHECK_EQ(f.answer.grant.len, 0);
+    CHECK_OK(
+        assign("{\"brake/c\":" TARGET("brake-1", "brake", "brake", "3", "") "}", "", &version));
+    f.d.grants.subject = NULL; /* a connection without a key */
+    s = status_with(SEV_EMPTY);
+    CHECK_OK(send(&s));
+    CHECK_EQ(f.answer.grant.len, 0);
+}
+
 /* What is assigned can be issued: with groups and ids, too, it fits into a file. */
 TEST(director__wish_as_large_as_may_be__can_be_issued)
 {
