@@ -54,7 +54,9 @@ static void answer(struct app_call *call, sev_slice name)
     struct stat s;
     int fd;
     char etag[80];
-    sev_err e = open_file(call->instance->own, name, &fd, &s);
+    sev_err e = images_may_download(call, name);
+    if (e == SEV_OK)
+        e = open_file(call->instance->own, name, &fd, &s);
     if (e != SEV_OK) {
         app_refuse(call, e);
         return;
@@ -88,6 +90,7 @@ static const struct app_route routes[] = {
     {SEV_HTTP_GET, "/repo/{path...}", APP_AT_ONCE | APP_REFUSE_EMPTY, 0, answer_aktualizr, NULL},
     {SEV_HTTP_GET, "/aktualizr/{path...}", APP_AT_ONCE | APP_REFUSE_EMPTY, 0, answer_file, NULL},
     {SEV_HTTP_GET, "/{path...}", APP_AT_ONCE, 0, answer_file, NULL},
+    {SEV_HTTP_POST, "/grant", 0, SEV_MESSAGE_BYTES_MAX, images_take_grant, NULL},
     {SEV_HTTP_PUT, "/targets/{path...}", 0, 0, images_upload_image, &images_stream},
     {SEV_HTTP_PUT, "/{file}", 0, SEV_TARGETS_BYTES_MAX, images_upload_file, NULL},
 };
@@ -110,9 +113,15 @@ static sev_err open_role(struct app_instance *i)
         return app_fail(i->app, SEV_E_MEMORY, sev_err_sentence(SEV_E_MEMORY), path);
     i->own = r;
     r->uploads = NULL;
+    r->private_images = NULL;
     r->folder = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
     if (r->folder < 0)
         return app_fail(i->app, SEV_E_IO, strerror(errno), path);
+    if (sev_config_switch(i->block, "private")) {
+        sev_err e = images_private_open(i, &r->private_images);
+        if (e != SEV_OK)
+            return e;
+    }
     bool takes = sev_config_text(i->block, "uploads")[0] != '\0';
     return takes ? images_uploads_open(i, &r->uploads) : SEV_OK;
 }
@@ -121,6 +130,7 @@ static void close_role(struct app_instance *i)
 {
     struct images_role *r = i->own;
     images_uploads_close(r->uploads);
+    images_private_close(r->private_images);
     if (r->folder >= 0)
         close(r->folder);
     free(r);

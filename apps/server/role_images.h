@@ -6,9 +6,11 @@
 #include "frame.h"
 
 struct images_uploads;
+struct images_private;
 struct images_role {
     int folder;
-    struct images_uploads *uploads; /**< NULL: none are taken */
+    struct images_uploads *uploads;        /**< NULL: none are taken */
+    struct images_private *private_images; /**< NULL: whoever is known may download */
 };
 
 /** As the section says; what was interrupted is finished. @retval SEV_E_..., said in app->note */
@@ -21,5 +23,12 @@ SEV_MUST_USE sev_err images_upload_may(struct app_call *call);
 void images_upload_file(struct app_call *call);
 void images_upload_image(struct app_call *call);
 extern const struct app_stream images_stream;
+
+/** Images for those alone who bring a grant. */
+SEV_MUST_USE sev_err images_private_open(struct app_instance *i, struct images_private **out);
+void images_private_close(struct images_private *p); /**< NULL is fine */
+void images_take_grant(struct app_call *call);
+/** @param name  below the served folder @retval SEV_E_NO_GRANT, SEV_E_EXPIRED */
+SEV_MUST_USE sev_err images_may_download(struct app_call *call, sev_slice name);
 
 #endif

@@ -110,6 +110,7 @@ typedef enum sev_attack {
     X(REVOKED, "certificate_revoked", REFUSE, NONE, "the certificate was revoked")                 \
     X(CLAIM, "claim_refused", REFUSE, NONE, "the shared credential may not claim this vehicle")    \
     X(CHALLENGE, "challenge_refused", REFUSE, REPLAY, "not a fresh challenge of ours, answered once by its identity") \
+    X(NO_GRANT, "no_grant", REFUSE, NONE, "there is no grant for this image to this key")         \
     /* agreement */                                                                                \
     X(META_MISMATCH, "metadata_mismatch", REFUSE, MIX_AND_MATCH, "version, length or hash differs from what vouches for the file") \
     X(DISAGREE, "repositories_disagree", REFUSE, MIX_AND_MATCH, "the repositories do not list the same image") \

@@ -48,6 +48,7 @@ typedef enum sev_level { SEV_LEVEL_INFO, SEV_LEVEL_WARNING, SEV_LEVEL_ALARM } se
     X(CHALLENGE_REFUSED, "registry.challenge_refused", WARNING, "somebody is not who he said to be") \
     X(BROKER_LOST, "director.broker_lost", WARNING, "no broker takes hints: vehicles come by themselves") \
     X(BROKER_BACK, "director.broker_back", INFO, "the broker takes hints again")                   \
+    X(GRANT_ROOT, "images.grant_root", ALARM, "a root of the Director does not follow the one before") \
     X(CLOCK_JUMPED, "time.clock_jumped", ALARM, "the clock was set: nothing is attested any more")  \
     X(API_STRANGER, "admin.token_refused", WARNING, "somebody without a good token asked the admin API") \
     X(API_CHANGED, "admin.changed", INFO, "an operator changed something")                         \

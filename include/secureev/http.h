@@ -22,6 +22,7 @@
     X(CHALLENGE, 401)                                                                              \
     X(BEARER, 401)                                                                                 \
     X(ROLE, 403)                                                                                   \
+    X(NO_GRANT, 403)                                                                               \
     X(WRONG_SUBJECT, 403)                                                                          \
     X(ENROLMENT_TOKEN, 403)                                                                        \
     X(NOT_ENROLLED, 403)                                                                           \

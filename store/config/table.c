@@ -147,6 +147,11 @@ static const struct sev_config_key director[] = {
 static const struct sev_config_key images[] = {
     LISTENER,
     {"folder", SEV_CONFIG_PATH, NULL, 0, 0, NULL, "what `secureev repo publish` made; served"},
+    {"private", SEV_CONFIG_SWITCH, "no", 0, 0, NULL,
+     "images for those alone who bring a grant of the Director"},
+    {"director_roots", SEV_CONFIG_PATH, "", 0, 0, NULL,
+     "with private: folder with the Director's 1.root.json and those that follow"},
+    {"oem", SEV_CONFIG_TEXT, "oem", 0, 0, NULL, "with private: whose Director it is, as it says"},
     {"uploads", SEV_CONFIG_PATH, "", 0, 0, NULL,
      "where uploads wait, on the file system of `folder`; not given, none are taken"},
     {"signer", SEV_CONFIG_PATH, "", 0, 0, NULL, "with uploads: Unix socket of secureev-signer"},
