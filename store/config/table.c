@@ -125,7 +125,7 @@ static const struct sev_config_key director[] = {
     {"publish_key", SEV_CONFIG_TEXT, "", 0, 0, NULL,
      "likewise, of download grants; not given, none are issued"},
     {"oem", SEV_CONFIG_TEXT, "oem", 0, 0, NULL, "what grants call this Director's owner"},
-    {"grant_life", SEV_CONFIG_SECONDS, "7d", 1, 7 * DAY, NULL, "of a grant"},
+    {"grant_life", SEV_CONFIG_SECONDS, "7d", 1, 7 * DAY, NULL, "how long a grant is good"},
     {"enrolment", SEV_CONFIG_CHOICE, "required", 0, 0, "required foreign",
      "required: certificates that the registry gave to vehicles of this database, until they are "
      "revoked; foreign: whatever the CAs in 'clients' gave, and nobody can revoke it here"},
