@@ -150,7 +150,8 @@ static void whole(void *context, struct sev_exchange *x)
         sev_exchange_refuse(x, SEV_E_BUG); /* `head` found it */
         return;
     }
-    if ((call.route->flags & APP_AT_ONCE) == 0) {
+    bool waits = (call.route->flags & APP_QUERY_WAITS) != 0 && call.request->query.len != 0;
+    if ((call.route->flags & APP_AT_ONCE) == 0 || waits) {
         pool_give(i->pool, x);
         return;
     }

@@ -87,6 +87,7 @@ struct app_call {
 
 enum {
     APP_AT_ONCE = 1,      /**< answered on the connections' thread: must not wait for anything */
+    APP_QUERY_WAITS = 16, /**< ... but by the pool when there is a query */
     APP_STRANGERS = 2,    /**< also for clients that proved no identity */
     APP_REFUSE_EMPTY = 4, /**< refusals without a body */
     APP_EXPIRED = 8,      /**< also for identities whose certificate has expired */

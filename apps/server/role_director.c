@@ -202,6 +202,56 @@ static void answer_manifest(struct app_call *c)
     end(c, &job, 200, e, SEV_LIT("{}"));
 }
 
+/* ------------------------------------------------ seed 001's. REQ-B12, DESIGN 6 */
+
+static void answer_hello(struct app_call *c)
+{
+    struct job job;
+    uint8_t room[4096];
+    sev_buf out = sev_buf_of(room, sizeof room);
+    begin(c, &job);
+    const struct roots_chain *chain = &job.roots->native;
+    sev_err e = sev_director_seed_hello(chain->files[chain->count - 1], "SecureEV-OTA Director",
+                                        c->arena, &out);
+    end(c, &job, 200, e, sev_buf_slice(&out));
+}
+
+static void answer_register(struct app_call *c)
+{
+    struct job job;
+    begin(c, &job);
+    sev_err e = sev_director_seed_register(&job.director, &job.call, job.vehicle, c->body);
+    end(c, &job, 200, e, SEV_LIT("{\"message\":\"the ECU is registered\",\"status\":\"success\"}"));
+}
+
+static void answer_view(struct app_call *c, sev_slice asked)
+{
+    struct job job;
+    sev_buf out = sev_buf_of(malloc(SEV_STATUS_ANSWER_BYTES_MAX), SEV_STATUS_ANSWER_BYTES_MAX);
+    begin(c, &job);
+    sev_err e = out.ptr == NULL ? SEV_E_MEMORY
+                                : sev_director_seed_manifest(&job.director, &job.call, job.vehicle,
+                                                             asked, &out);
+    end(c, &job, 200, e, sev_buf_slice(&out));
+    free(out.ptr);
+}
+
+static void answer_seed_manifest(struct app_call *c)
+{
+    answer_view(c, c->params[0]);
+}
+
+static void answer_check_updates(struct app_call *c)
+{
+    uint8_t room[SEV_ID_BYTES_MAX];
+    sev_buf asked = sev_buf_of(room, sizeof room);
+    sev_err e = sev_http_query_value(c->request->query, SEV_LIT("vehicle_id"), &asked);
+    if (e == SEV_OK)
+        answer_view(c, sev_buf_slice(&asked));
+    else
+        app_refuse(c, e == SEV_E_NOT_FOUND ? SEV_E_MALFORMED : e);
+}
+
 /* aktualizr tells what nobody asked for: taken and forgotten. */
 static void answer_heard(struct app_call *c)
 {
@@ -255,13 +305,18 @@ static void answer_devices(struct app_call *c)
         app_refuse(c, SEV_E_NOT_FOUND);
 }
 
-/* The second half is aktualizr's, contract 6: where it wants a file it writes whatever comes, so
- * its refusals have no body (contract 4). */
+/* In the middle those of seed 001. The last part is aktualizr's, contract 6: where it wants a file
+ * it writes whatever comes, so its refusals have no body (contract 4). */
 #define HEARD APP_REFUSE_EMPTY, SEV_MANIFEST_BYTES_MAX, answer_heard, NULL
 static const struct app_route routes[] = {
     {SEV_HTTP_POST, "/status", 0, SEV_MESSAGE_BYTES_MAX, answer_status, NULL},
     {SEV_HTTP_POST, "/ecus", 0, SEV_MANIFEST_BYTES_MAX, answer_ecus, NULL},
     {SEV_HTTP_GET, "/{file}", 0, 0, answer_file, NULL},
+
+    {SEV_HTTP_GET, "/", 0, 0, answer_hello, NULL},
+    {SEV_HTTP_POST, "/register", 0, SEV_MESSAGE_BYTES_MAX, answer_register, NULL},
+    {SEV_HTTP_GET, "/manifest/{vehicle}", 0, 0, answer_seed_manifest, NULL},
+    {SEV_HTTP_POST, "/check_updates", 0, SEV_MESSAGE_BYTES_MAX, answer_check_updates, NULL},
 
     {SEV_HTTP_POST, "/director/ecus", 0, SEV_MANIFEST_BYTES_MAX, answer_aktualizr_ecus, NULL},
     {SEV_HTTP_PUT, "/director/manifest", APP_REFUSE_EMPTY, SEV_MANIFEST_BYTES_MAX, answer_manifest,

@@ -28,7 +28,7 @@ static bool is_hidden(const char *path)
     return path[0] == '.' || strstr(path, "/.") != NULL;
 }
 
-static sev_err open_file(const struct images_role *r, sev_slice name, int *out, struct stat *status)
+sev_err images_open(const struct images_role *r, sev_slice name, int *out, struct stat *status)
 {
     char path[APP_PATH_BYTES_MAX];
     if (name.len >= sizeof path)
@@ -49,14 +49,14 @@ static sev_err open_file(const struct images_role *r, sev_slice name, int *out, 
     return SEV_OK;
 }
 
-static void answer(struct app_call *call, sev_slice name)
+void images_answer(struct app_call *call, sev_slice name)
 {
     struct stat s;
     int fd;
     char etag[80];
     sev_err e = images_may_download(call, name);
     if (e == SEV_OK)
-        e = open_file(call->instance->own, name, &fd, &s);
+        e = images_open(call->instance->own, name, &fd, &s);
     if (e != SEV_OK) {
         app_refuse(call, e);
         return;
@@ -72,7 +72,10 @@ static void answer(struct app_call *call, sev_slice name)
 
 static void answer_file(struct app_call *call)
 {
-    answer(call, sev_slice_sub(call->path, 1, call->path.len));
+    if (call->desk != NULL) /* asked with a query */
+        images_seed_target(call);
+    else
+        images_answer(call, sev_slice_sub(call->path, 1, call->path.len));
 }
 
 static void answer_aktualizr(struct app_call *call)
@@ -81,7 +84,7 @@ static void answer_aktualizr(struct app_call *call)
     sev_buf b = sev_buf_of(name, sizeof name);
     sev_buf_put_slice(&b, SEV_LIT("aktualizr/"));
     sev_buf_put_slice(&b, call->params[0]);
-    answer(call, sev_buf_slice(&b));
+    images_answer(call, sev_buf_slice(&b));
 }
 
 /* aktualizr writes the body of a refusal into the image: there it gets none. Contract 4. "/repo" is
@@ -89,15 +92,20 @@ static void answer_aktualizr(struct app_call *call)
 static const struct app_route routes[] = {
     {SEV_HTTP_GET, "/repo/{path...}", APP_AT_ONCE | APP_REFUSE_EMPTY, 0, answer_aktualizr, NULL},
     {SEV_HTTP_GET, "/aktualizr/{path...}", APP_AT_ONCE | APP_REFUSE_EMPTY, 0, answer_file, NULL},
+    {SEV_HTTP_GET, "/", 0, 0, images_hello, NULL},
+    {SEV_HTTP_GET, "/targets/{path...}", APP_AT_ONCE | APP_QUERY_WAITS, 0, answer_file, NULL},
     {SEV_HTTP_GET, "/{path...}", APP_AT_ONCE, 0, answer_file, NULL},
     {SEV_HTTP_POST, "/grant", 0, SEV_MESSAGE_BYTES_MAX, images_take_grant, NULL},
+    {SEV_HTTP_POST, "/upload", 0, 0, images_upload_image, &images_seed_stream},
     {SEV_HTTP_PUT, "/targets/{path...}", 0, 0, images_upload_image, &images_stream},
     {SEV_HTTP_PUT, "/{file}", 0, SEV_TARGETS_BYTES_MAX, images_upload_file, NULL},
 };
 
 static sev_err first(struct app_call *call)
 {
-    return call->request->method == SEV_HTTP_PUT ? images_upload_may(call) : SEV_OK;
+    return call->request->method == SEV_HTTP_PUT || call->route->stream != NULL
+               ? images_upload_may(call)
+               : SEV_OK;
 }
 
 static sev_err ready(struct app_instance *i, char *why)
@@ -140,7 +148,8 @@ const struct app_role role_images = {.section = "images",
                                      .routes = routes,
                                      .route_count = sizeof routes / sizeof routes[0],
                                      .threads = 2,
-                                     .arena_bytes = 1u << 20, /* an answer */
+                                     .arena_bytes = 12u
+                                                    << 20, /* an answer, or what lists an image */
                                      .signs = true,
                                      .first = first,
                                      .ready = ready,

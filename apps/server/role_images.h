@@ -18,6 +18,18 @@ SEV_MUST_USE sev_err images_uploads_open(struct app_instance *i, struct images_u
 void images_uploads_close(struct images_uploads *u); /**< NULL is fine */
 sev_err images_uploads_ready(struct images_uploads *u, char *why);
 
+/** A file beneath the folder. @retval SEV_E_NOT_FOUND, SEV_E_OVERLOADED */
+struct stat;
+SEV_MUST_USE sev_err images_open(const struct images_role *r, sev_slice name, int *out,
+                                 struct stat *status);
+/** The file of that name, or the refusal. */
+void images_answer(struct app_call *call, sev_slice name);
+
+/* What seed 001 asked for: images_seed.c. */
+void images_hello(struct app_call *call);
+void images_seed_target(struct app_call *call);
+extern const struct app_stream images_seed_stream;
+
 /** May this peer upload at all, and to there? Before any of the body is read. */
 SEV_MUST_USE sev_err images_upload_may(struct app_call *call);
 void images_upload_file(struct app_call *call);

@@ -148,4 +148,31 @@ SEV_MUST_USE sev_err sev_director_prepare(const struct sev_director *d,
                                           const struct sev_director_wish *wish,
                                           struct sev_assignment *out, struct sev_decision *out_why);
 
+/* ------------------------------------------- what seed 001 asked for. REQ-B12 */
+
+/**
+ * Register the one ECU of a vehicle in the first sketch's words: {ecu_id?, hardware_id, public_key,
+ * vehicle_id}, the key as a P-256 point in hex.
+ *
+ * @param vehicle  whom the connection proved; `vehicle_id` must be the same
+ * @retval SEV_E_WRONG_VEHICLE, SEV_E_KEY, and as sev_director_register
+ */
+SEV_MUST_USE sev_err sev_director_seed_register(const struct sev_director *d,
+                                                const struct sev_director_call *call,
+                                                sev_slice vehicle, sev_slice body);
+/**
+ * The Director's targets of a vehicle with a word about it: {message, signatures, signed, status,
+ * statusVersion, vehicle_id}. The signed file stands in it byte for byte, and only that verifies.
+ *
+ * @param asked  must be `vehicle`, else SEV_E_NOT_FOUND
+ */
+SEV_MUST_USE sev_err sev_director_seed_manifest(const struct sev_director *d,
+                                                const struct sev_director_call *call,
+                                                sev_slice vehicle, sev_slice asked,
+                                                sev_buf *answer);
+/** {public_key, service, status}: the first key of `targets` in that root, in hex. Nobody may trust
+ *  it for where it comes from. REQ-H32 */
+SEV_MUST_USE sev_err sev_director_seed_hello(sev_slice root, const char *service,
+                                             struct sev_arena *arena, sev_buf *answer);
+
 #endif

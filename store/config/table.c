@@ -83,8 +83,9 @@ static const struct sev_config_key token[] = {
             "requests per second of one identity, ten times that at once; 0: no limit"             \
     }
 
-#define LISTENER                                                                                   \
-    {"listen", SEV_CONFIG_ADDRESS, NULL, 0, 0, NULL, "where to listen"},                           \
+#define LISTENER LISTENER_AT(NULL)
+#define LISTENER_AT(address)                                                                       \
+    {"listen", SEV_CONFIG_ADDRESS, address, 0, 0, NULL, "where to listen"},                        \
         {"workers", SEV_CONFIG_NUMBER, "2", 1, 64, NULL, "threads that wait for connections"},     \
         {"certificate",                                                                            \
          SEV_CONFIG_PATH,                                                                          \
@@ -111,7 +112,7 @@ static const struct sev_config_key server[] = {
 };
 
 static const struct sev_config_key director[] = {
-    LISTENER,
+    LISTENER_AT("0.0.0.0:8000"), /* REQ-B11 */
     {"database", SEV_CONFIG_STORE, NULL, 0, 0, NULL,
      "SQLite file, made where absent; or a PostgreSQL server's"},
     {"metadata", SEV_CONFIG_PATH, NULL, 0, 0, NULL,
@@ -145,7 +146,7 @@ static const struct sev_config_key director[] = {
 };
 
 static const struct sev_config_key images[] = {
-    LISTENER,
+    LISTENER_AT("0.0.0.0:8001"),
     {"folder", SEV_CONFIG_PATH, NULL, 0, 0, NULL, "what `secureev repo publish` made; served"},
     {"private", SEV_CONFIG_SWITCH, "no", 0, 0, NULL,
      "images for those alone who bring a grant of the Director"},
