@@ -17,6 +17,7 @@ struct sev_did_news {
     int64_t expected; /**< version of the newest entry, 0: it is the first */
     bool deactivated;
     sev_slice entry;
+    const struct sev_decision *decision; /**< of the vehicle, if one is called so */
 };
 
 /** What stands for a token in the store; of each vehicle there is one, the last that was made. */

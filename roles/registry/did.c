@@ -39,6 +39,19 @@ sev_err registry_check_time(const struct sev_registry *r, const struct sev_regis
     return ahead ? SEV_E_DID_CHAIN : SEV_OK;
 }
 
+sev_slice registry_entry_reason(const struct sev_did_state *s, uint8_t *room, size_t bytes)
+{
+    uint8_t hex[2 * SEV_SHA256_BYTES];
+    sev_buf b = sev_buf_of(room, bytes), h = sev_buf_of(hex, sizeof hex);
+    sev_hex_encode(sev_slice_of(s->hash, sizeof s->hash), &h);
+    sev_json_writer w = sev_json_writer_to(&b);
+    sev_json_w_object(&w);
+    sev_json_w_string_member(&w, "entry", sev_buf_slice(&h));
+    sev_json_w_integer_member(&w, "version", s->newest.version);
+    sev_json_w_object_end(&w);
+    return sev_json_w_end(&w) == SEV_OK ? sev_buf_slice(&b) : SEV_EMPTY;
+}
+
 /* ------------------------------------------------------------------- changes */
 
 /* Whose entry it claims to be: its place is looked up by that, and then it must prove it. */
@@ -78,7 +91,10 @@ static sev_err append(const struct sev_registry *r, const struct sev_registry_ca
         e = registry_check_time(r, call, &s.newest);
     if (e != SEV_OK)
         return e;
-    struct sev_did_news news = {did, expected, s.newest.deactivated, entry};
+    uint8_t room[160];
+    struct sev_decision why = {registry_now(r, call), did, SEV_LIT("identity"),
+                               registry_entry_reason(&s, room, sizeof room)};
+    struct sev_did_news news = {did, expected, s.newest.deactivated, entry, &why};
     e = r->store->identity->did_append(r->store->self, &news);
     if (e == SEV_OK)
         *out_version = s.newest.version;

@@ -165,7 +165,10 @@ static sev_err enrol(const struct sev_registry *r, const struct sev_registry_cal
     if (e != SEV_OK)
         return e;
     sev_sha256(sev_slice_of(q->is.token, sizeof q->is.token), n.token_sha256);
-    n.first = (struct sev_did_news){q->is.did, 0, false, q->known ? SEV_EMPTY : q->is.entry};
+    uint8_t entry_room[160];
+    struct sev_decision met = {n.now, q->is.did, SEV_LIT("identity"),
+                               registry_entry_reason(&q->identity, entry_room, sizeof entry_room)};
+    n.first = (struct sev_did_news){q->is.did, 0, false, q->known ? SEV_EMPTY : q->is.entry, &met};
     n.certificate = *out;
     struct sev_decision why = decided(r, call, ACTOR, SEV_LIT("enrol"), out, room);
     return r->store->identity->enrol(r->store->self, &n, &why);

@@ -21,6 +21,9 @@ SEV_MUST_USE sev_err registry_state(const struct sev_registry *r,
                                     const struct sev_registry_call *call, sev_slice did,
                                     int64_t version, struct sev_did_state *out);
 
+/** {"entry": hash, "version"}: why an identity is now as it is. */
+sev_slice registry_entry_reason(const struct sev_did_state *s, uint8_t *room, size_t bytes);
+
 /** Check an entry that is ahead of our clock, or is not. */
 SEV_MUST_USE sev_err registry_check_time(const struct sev_registry *r,
                                          const struct sev_registry_call *call,

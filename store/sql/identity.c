@@ -56,7 +56,7 @@ static sev_err check_news(const struct sev_did_news *n)
     bool fits = n->did.len == SEV_DID_CHARS && n->expected >= 0 &&
                 n->expected < SEV_DID_ENTRIES_MAX && n->entry.len != 0 &&
                 n->entry.len <= SEV_DID_ENTRY_BYTES_MAX;
-    return fits ? SEV_OK : SEV_E_MALFORMED;
+    return fits ? sev_store_check_decision(n->decision) : SEV_E_MALFORMED;
 }
 
 static sev_err find_did(struct sev_db *db, sev_slice did, int64_t *out_key, int64_t *out_version)
@@ -109,7 +109,14 @@ static sev_err run_did_append(struct sev_db *db, const void *arguments)
     sev_query_begin(&q, db, DID_ENTRY_ADD);
     sev_query_put_int(&q, key * SEV_DID_ENTRIES_MAX + n->expected);
     sev_query_put(&q, n->entry);
-    return sev_query_run(&q);
+    e = sev_query_run(&q);
+    if (e != SEV_OK || n->decision == NULL)
+        return e;
+    sev_query_begin(&q, db, VEHICLE_OF);
+    sev_query_put(&q, n->did);
+    int64_t vehicle;
+    e = sev_query_number(&q, &vehicle);
+    return e == SEV_OK ? sev_sql_explain(db, vehicle, n->decision) : e;
 }
 
 static sev_err did_append(void *self, const struct sev_did_news *news)

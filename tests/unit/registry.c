@@ -583,7 +583,7 @@ TEST(registry__identity__is_created_changed_resolved_and_given_up)
 TEST(registry__log_that_was_tampered_with__is_not_told)
 {
     begin();
-    struct sev_did_news n = {did(), 0, false, SEV_LIT("{\"forged\":1}")};
+    struct sev_did_news n = {did(), 0, false, SEV_LIT("{\"forged\":1}"), NULL};
     CHECK_OK(f.store.identity->did_append(f.store.self, &n));
     CHECK_EQ(resolve(did(), 0), 500);
     CHECK(answer_has("internalError"));

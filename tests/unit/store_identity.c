@@ -13,7 +13,7 @@ static const uint8_t token_1[SEV_SHA256_BYTES] = {1}, token_2[SEV_SHA256_BYTES] 
 
 static struct sev_did_news first(const char *did)
 {
-    return (struct sev_did_news){store_text(did), 0, false, SEV_LIT("{\"first\":1}")};
+    return (struct sev_did_news){store_text(did), 0, false, SEV_LIT("{\"first\":1}"), NULL};
 }
 
 static struct sev_enrolment enrolment(const char *vehicle, const char *did, const uint8_t *token,
@@ -87,7 +87,8 @@ TEST(store_identity__longest_log__is_read_whole)
     {
         static uint8_t entry[200];
         memset(entry, 'e', sizeof entry);
-        struct sev_did_news n = {store_text(DID_A), 0, false, sev_slice_of(entry, sizeof entry)};
+        struct sev_did_news n = {store_text(DID_A), 0, false, sev_slice_of(entry, sizeof entry),
+                                 NULL};
         for (; n.expected < SEV_DID_ENTRIES_MAX; n.expected++)
             CHECK_OK(s.identity->did_append(s.self, &n));
         sev_slice log;
@@ -224,7 +225,13 @@ TEST(store_identity__revoked_or_given_up__is_found_so)
         struct sev_did_news end = first(DID_A);
         end.expected = 1;
         end.deactivated = true;
+        end.decision = &why;
+        uint32_t rows = store_count_decisions(&s, DID_A);
         CHECK_OK(s.identity->did_append(s.self, &end));
+        CHECK_EQ(store_count_decisions(&s, DID_A), rows + 1);
+        struct sev_did_news other = first(DID_B); /* of no vehicle */
+        other.decision = &why;
+        CHECK_OK(s.identity->did_append(s.self, &other));
         CHECK_OK(find(&s, "der-3", &a));
         CHECK(a.deactivated && !a.revoked);
     }
