@@ -361,7 +361,7 @@ static sev_err open_role(struct app_instance *i)
         e = campaigner_start(&r->store, i->app->events, &r->campaigner);
     if (e != SEV_OK)
         return app_fail(i->app, e, sev_err_sentence(e), "campaigns");
-    e = shipping_start(i->app, &r->store, &r->shipping);
+    e = shipping_start(i->app, &r->store, sev_config_text(i->block, "signer"), &r->shipping);
     return e == SEV_OK ? hints_start(i->app, &r->store, &r->hints) : e;
 }
 

@@ -4,6 +4,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "peer.h"
 #include "secureev/audit.h"
@@ -22,7 +23,67 @@ struct shipping {
     struct sev_bytes salt;
     uint8_t *memory, *body, *answer;
     bool told; /* that it does not go well */
+    struct sev_signer_client signer;
+    int64_t asked_at, period_told; /* wall clock; number of the period that was told last */
 };
+
+#define ASK_SECONDS 60 /* a signer that dies takes so much of its counts along */
+
+/* --------------------------------------------------------------------- counts */
+
+static sev_err ask_counts(struct shipping *s)
+{
+    struct sev_signer_counts counts;
+    sev_slice answer;
+    sev_err e = sev_signer_client_ask(&s->signer, SEV_LIT("{\"ask\":\"counts\"}"), &answer);
+    if (e == SEV_OK)
+        e = sev_signer_read_counts(answer, &counts);
+    for (uint32_t i = 0; e == SEV_OK && i < counts.count; i++)
+        if (counts.keys[i].made != 0)
+            e = s->store->log->counted(s->store->self, counts.keys[i].key, counts.run,
+                                       counts.keys[i].made);
+    return e;
+}
+
+/* One decision for each key: what it signed since it was last said. */
+static bool tell_count(void *context, const struct sev_key_count *c)
+{
+    struct shipping *s = context;
+    uint8_t room[512];
+    const char *source = sev_config_text(s->block, "source");
+    struct sev_decision d = {(sev_time)time(NULL), sev_slice_of(source, strlen(source)),
+                             SEV_LIT("signatures"), SEV_EMPTY};
+    sev_buf b = sev_buf_of(room, sizeof room);
+    sev_json_writer w = sev_json_writer_to(&b);
+    sev_json_w_object(&w);
+    sev_json_w_integer_member(&w, "count", c->made - c->told);
+    sev_json_w_string_member(&w, "key", c->key);
+    sev_json_w_object_end(&w);
+    if (sev_json_w_end(&w) == SEV_OK) {
+        d.reason = sev_buf_slice(&b);
+        /* Somebody else's word is as good; and what failed is told in the next period. */
+        (void)s->store->log->tell(s->store->self, c, &d);
+    }
+    return true;
+}
+
+/* Timestamps, replies and grants have no decision each: there are too many. */
+static void count(struct shipping *s)
+{
+    struct sev_arena arena = sev_arena_of(s->memory, ARENA_BYTES);
+    int64_t now = (int64_t)time(NULL), length = sev_config_number(s->block, "count_period");
+    bool over = now / length != s->period_told;
+    if (!over && now - s->asked_at < ASK_SECONDS && now >= s->asked_at)
+        return;
+    s->asked_at = now;
+    if (ask_counts(s) == SEV_OK && over) {
+        if (s->period_told != 0) /* the first is not whole */
+            (void)s->store->log->untold(s->store->self, &arena, tell_count, s);
+        s->period_told = now / length;
+    }
+}
+
+/* ------------------------------------------------------------------- shipping */
 
 static sev_err post(struct shipping *s, sev_slice body)
 {
@@ -62,11 +123,12 @@ static sev_err ship_some(struct shipping *s, uint32_t *out_count)
 static bool ship(void *context)
 {
     struct shipping *s = context;
-    uint32_t count = 0;
+    uint32_t shipped = 0;
     sev_err e;
+    count(s);
     do {
-        e = ship_some(s, &count);
-    } while (e == SEV_OK && count == SEV_STORE_LEAVES_MAX);
+        e = ship_some(s, &shipped);
+    } while (e == SEV_OK && shipped == SEV_STORE_LEAVES_MAX);
     if (e != SEV_OK) {
         struct sev_event event = {.id = SEV_EVENT_LOG_NOT_SHIPPED, .err = e};
         if (!s->told)
@@ -101,6 +163,7 @@ void shipping_stop(struct shipping *s)
         return;
     ticker_stop(s->ticker);
     sev_http_client_free(s->client);
+    sev_signer_client_close(&s->signer);
     sev_bytes_wipe(s->app->fs, &s->salt);
     free(s->memory);
     free(s->body);
@@ -108,7 +171,8 @@ void shipping_stop(struct shipping *s)
     free(s);
 }
 
-sev_err shipping_start(struct app *app, const struct sev_store *store, struct shipping **out)
+sev_err shipping_start(struct app *app, const struct sev_store *store, const char *signer,
+                       struct shipping **out)
 {
     const struct sev_config_block *block = sev_config_next(app->config, "audit", NULL);
     *out = NULL;
@@ -120,7 +184,9 @@ sev_err shipping_start(struct app *app, const struct sev_store *store, struct sh
     s->app = app;
     s->store = store;
     s->block = block;
-    sev_err e = prepare(s);
+    s->signer.fd = -1;
+    sev_err e = sev_signer_client_init(&s->signer, signer);
+    e = e == SEV_OK ? prepare(s) : app_fail(app, e, sev_err_sentence(e), signer);
     if (e == SEV_OK) {
         e = ticker_start((uint32_t)sev_config_number(block, "period") * 1000, ship, s, &s->ticker);
         if (e != SEV_OK)

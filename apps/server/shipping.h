@@ -7,9 +7,11 @@
 #include "secureev/store.h"
 
 struct shipping;
-/** As [audit] says; where there is none *out is NULL and all is well. @retval why, in app->note */
+/** As [audit] says; where there is none *out is NULL and all is well.
+ *  @param signer  its socket: how much its keys signed is told, too
+ *  @retval why, in app->note */
 SEV_MUST_USE sev_err shipping_start(struct app *app, const struct sev_store *store,
-                                    struct shipping **out);
+                                    const char *signer, struct shipping **out);
 /** NULL is fine. What is not shipped yet is shipped after the next start. */
 void shipping_stop(struct shipping *s);
 

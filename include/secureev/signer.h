@@ -21,6 +21,8 @@
  *     -> {"certificate":"<hex of its DER>"}
  *   {"ask":"checkpoint","key":"log","origin":"log.example/ev","root":"<hex>","size":7}
  *     -> {"line":"<signature line of a log under its checkpoint, or of a witness>"}
+ *   {"ask":"counts"}
+ *     -> {"counts":[{"key":"...","signed":7},...],"run":<another one after each start>}
  *   -> {"detail":"...","error":"signer_policy"} where it is refused
  * Keys that the asking user may not use do not exist for it. What is signed is checked: it is
  * canonical, of a type that this key signs, made for this key's repository, and expires no later
@@ -94,6 +96,7 @@ struct sev_signer_key {
     unsigned log_count;
     /* by sev_signer_init */
     char id[SEV_KEY_ID_CHARS];
+    int64_t made;                /**< signatures and certificates since the start */
     int64_t tokens, refilled_ms; /* sixty-thousandths of a signature, so that nothing is rounded */
 };
 
@@ -101,6 +104,7 @@ struct sev_signer {
     struct sev_signer_key *keys;
     size_t count;
     struct sev_events events;
+    int64_t run; /**< by sev_signer_init: which start this is */
 };
 
 /** @retval SEV_E_KEY      of a type that signs no metadata, or not that of its issuer or notes
@@ -108,7 +112,7 @@ struct sev_signer {
  *                         origins or names of notes that will not do, or more than
  *                         SEV_SIGNER_KEYS_MAX */
 SEV_MUST_USE sev_err sev_signer_init(struct sev_signer *signer, int64_t now_ms);
-/** After keys and policies were read anew: what was signed of logs stays known. */
+/** After keys and policies were read anew: what was signed of logs stays known, and how much. */
 void sev_signer_keep_logs(const struct sev_signer *old, struct sev_signer *now);
 
 /**
@@ -184,5 +188,16 @@ SEV_MUST_USE sev_err sev_signer_request_checkpoint(const char *key,
                                                    const struct sev_checkpoint *checkpoint,
                                                    sev_buf *out);
 SEV_MUST_USE sev_err sev_signer_read_line(sev_slice answer, sev_buf *line);
+
+/** How much each key signed, of those that the asker may use. */
+struct sev_signer_counts {
+    int64_t run;
+    uint32_t count;
+    struct sev_signer_count {
+        sev_slice key; /**< in the answer */
+        int64_t made;
+    } keys[SEV_SIGNER_KEYS_MAX];
+};
+SEV_MUST_USE sev_err sev_signer_read_counts(sev_slice answer, struct sev_signer_counts *out);
 
 #endif

@@ -51,7 +51,24 @@ struct sev_log_append {
     sev_slice edge;
 };
 
+/** How much a key of a signer signed since that signer's start. */
+struct sev_key_count {
+    sev_slice key;
+    int64_t run;
+    int64_t made, told; /**< in all; and up to which it is said in decisions */
+};
+typedef bool sev_key_count_visit(void *context, const struct sev_key_count *count);
+
 struct sev_log_ops {
+    /** Keep it; a smaller number than before changes nothing. */
+    sev_err (*counted)(void *self, sev_slice key, int64_t run, int64_t made);
+    /** Those of which something is not told yet. */
+    sev_err (*untold)(void *self, struct sev_arena *arena, sev_key_count_visit *visit,
+                      void *context);
+    /** It is told, by this decision. @retval SEV_E_CONFLICT  somebody else told it */
+    sev_err (*tell)(void *self, const struct sev_key_count *count,
+                    const struct sev_decision *decision);
+
     /** What was decided and is not marked as shipped, oldest first. */
     sev_err (*unshipped)(void *self, uint32_t count_max, struct sev_arena *arena,
                          sev_shipment_visit *visit, void *context);

@@ -128,6 +128,39 @@ sev_err sev_signer_read_line(sev_slice answer, sev_buf *line)
     return SEV_OK;
 }
 
+sev_err sev_signer_read_counts(sev_slice answer, struct sev_signer_counts *out)
+{
+    if (answer.len > SEV_SIGNER_ANSWER_BYTES_MAX ||
+        sev_json_check(answer, (struct sev_json_scratch){NULL, 0}, NULL, NULL) != SEV_OK)
+        return SEV_E_MALFORMED;
+    struct sev_signer_counts made = {.count = 0};
+    sev_json run_at = sev_json_at(sev_json_get(answer, "run"));
+    sev_json list = sev_json_at(sev_json_get(answer, "counts"));
+    sev_json_integer_in(&run_at, 0, SEV_JSON_INT_MAX, &made.run);
+    if (run_at.err != SEV_OK)
+        return read_refusal(answer);
+    sev_json_array(&list);
+    while (sev_json_element(&list)) {
+        sev_slice object = SEV_EMPTY;
+        sev_json_str name = {SEV_EMPTY, false};
+        sev_json_skip(&list, &object);
+        sev_json key_at = sev_json_at(sev_json_get(object, "key"));
+        sev_json made_at = sev_json_at(sev_json_get(object, "signed"));
+        if (made.count == SEV_SIGNER_KEYS_MAX)
+            return SEV_E_MALFORMED;
+        struct sev_signer_count *c = &made.keys[made.count++];
+        sev_json_string(&key_at, &name);
+        sev_json_integer_in(&made_at, 0, SEV_JSON_INT_MAX, &c->made);
+        if (key_at.err != SEV_OK || made_at.err != SEV_OK || name.escaped)
+            return SEV_E_MALFORMED;
+        c->key = name.raw;
+    }
+    if (list.err != SEV_OK)
+        return SEV_E_MALFORMED;
+    *out = made;
+    return SEV_OK;
+}
+
 /* How aktualizr's dialect names the algorithm; the key decides, as everywhere. */
 static sev_slice method_of(const sev_buf *sig)
 {

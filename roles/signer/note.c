@@ -39,6 +39,12 @@ sev_err signer_notes_fit(const struct sev_signer_key *k)
 
 void sev_signer_keep_logs(const struct sev_signer *old, struct sev_signer *now)
 {
+    if (old->count != 0)
+        now->run = old->run;
+    for (size_t i = 0; i < now->count; i++)
+        for (size_t j = 0; j < old->count; j++)
+            if (strcmp(now->keys[i].name, old->keys[j].name) == 0)
+                now->keys[i].made = old->keys[j].made;
     for (size_t i = 0; i < now->count; i++)
         for (size_t j = 0; j < old->count; j++)
             for (unsigned a = 0; a < now->keys[i].log_count; a++)

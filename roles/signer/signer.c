@@ -23,6 +23,7 @@ sev_err sev_signer_init(struct sev_signer *signer, int64_t now_ms)
 {
     if (signer->count > SEV_SIGNER_KEYS_MAX)
         return SEV_E_CONFIG;
+    signer->run = now_ms;
     for (size_t i = 0; i < signer->count; i++) {
         struct sev_signer_key *k = &signer->keys[i];
         for (size_t j = 0; j < i; j++)
@@ -65,6 +66,7 @@ bool signer_may_sign(struct sev_signer_key *k, int64_t now_ms)
 
 void signer_took_one(struct sev_signer_key *k)
 {
+    k->made++;
     k->tokens -= TOKENS_OF_ONE;
 }
 
@@ -243,6 +245,27 @@ static void write_key(sev_json_writer *w, const struct sev_signer_key *k)
     sev_json_w_object_end(w);
 }
 
+static sev_err list_counts(const struct sev_signer *signer, uint32_t user, sev_buf *answer)
+{
+    sev_json_writer w = sev_json_writer_to(answer);
+    sev_json_w_object(&w);
+    sev_json_w_name(&w, SEV_LIT("counts"));
+    sev_json_w_array(&w);
+    for (size_t i = 0; i < signer->count; i++) {
+        const struct sev_signer_key *k = &signer->keys[i];
+        if (!may_use(k, user))
+            continue;
+        sev_json_w_object(&w);
+        sev_json_w_string_member(&w, "key", sev_slice_of(k->name, strlen(k->name)));
+        sev_json_w_integer_member(&w, "signed", k->made);
+        sev_json_w_object_end(&w);
+    }
+    sev_json_w_array_end(&w);
+    sev_json_w_integer_member(&w, "run", signer->run);
+    sev_json_w_object_end(&w);
+    return sev_json_w_end(&w);
+}
+
 static sev_err list_keys(const struct sev_signer *signer, uint32_t user, sev_buf *answer)
 {
     sev_json_writer w = sev_json_writer_to(answer);
@@ -272,6 +295,8 @@ void sev_signer_answer(struct sev_signer *signer, uint32_t user, sev_slice reque
         e = SEV_E_MALFORMED;
     if (e == SEV_OK && sev_json_str_is(ask, "keys")) {
         e = list_keys(signer, user, answer);
+    } else if (e == SEV_OK && sev_json_str_is(ask, "counts")) {
+        e = list_counts(signer, user, answer);
     } else if (e == SEV_OK && sev_json_str_is(ask, "sign")) {
         sev_slice body = sev_json_get(request, "signed");
         key = find_key(signer, user, sev_json_get(request, "key"));

@@ -260,6 +260,8 @@ static const struct sev_config_key audit[] = {
     {"salt_file", SEV_CONFIG_PATH, NULL, 0, 0, NULL,
      "32 to 64 random bytes that make pseudonyms; keep it: with another one they are others"},
     {"period", SEV_CONFIG_SECONDS, "1s", 1, 3600, NULL, "how often is looked for what to ship"},
+    {"count_period", SEV_CONFIG_SECONDS, "1h", 1, DAY, NULL,
+     "how often is said how much each key of the signer signed"},
     END,
 };
 

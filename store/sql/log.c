@@ -13,6 +13,12 @@
     X(SHIPPED, "INSERT INTO audit_mark (key, sequence) VALUES (1, $1) " \
         "ON CONFLICT (key) DO UPDATE SET sequence = excluded.sequence " \
         "WHERE excluded.sequence > audit_mark.sequence") \
+    X(COUNTED, "INSERT INTO audit_count (key_name, run, made, told) VALUES ($1, $2, $3, 0) " \
+        "ON CONFLICT (key_name, run) DO UPDATE SET made = excluded.made " \
+        "WHERE excluded.made > audit_count.made") \
+    X(UNTOLD, "SELECT key_name, run, made, told FROM audit_count WHERE made > told ORDER BY key") \
+    X(TOLD, "SELECT told FROM audit_count WHERE key_name = $1 AND run = $2") \
+    X(TELL, "UPDATE audit_count SET told = $1 WHERE key_name = $2 AND run = $3") \
     X(HEAD, "SELECT size, edge, signed_size, checkpoint FROM log_head WHERE key = 1") \
     X(SIZE, "SELECT size FROM log_head WHERE key = 1") \
     X(SIGNED_SIZE, "SELECT signed_size FROM log_head WHERE key = 1") \
@@ -84,6 +90,93 @@ static sev_err shipped(void *self, int64_t sequence)
     if (sequence < 0)
         return SEV_E_MALFORMED;
     return sev_sql_write(self, run_shipped, &sequence);
+}
+
+/* -------------------------------------------------------------------- counts */
+
+static sev_err run_counted(struct sev_db *db, const void *arguments)
+{
+    const struct sev_key_count *c = arguments;
+    struct sev_query q;
+    sev_query_begin(&q, db, COUNTED);
+    sev_query_put(&q, c->key);
+    sev_query_put_int(&q, c->run);
+    sev_query_put_int(&q, c->made);
+    return sev_query_run(&q);
+}
+
+static sev_err counted(void *self, sev_slice key, int64_t run, int64_t made)
+{
+    struct sev_key_count c = {key, run, made, 0};
+    sev_err e = sev_store_check_id(key);
+    if (e == SEV_OK && (run < 0 || made < 0))
+        e = SEV_E_MALFORMED;
+    return e == SEV_OK ? sev_sql_write(self, run_counted, &c) : e;
+}
+
+struct count_row {
+    struct count_row *next;
+    struct sev_key_count count;
+};
+
+static sev_err untold(void *self, struct sev_arena *arena, sev_key_count_visit *visit,
+                      void *context)
+{
+    struct sev_read r;
+    struct count_row *first = NULL, **last = &first, *row;
+    sev_read_begin(&r, self, arena, UNTOLD);
+    while (sev_read_row(&r) && (row = sev_read_take(&r, sizeof *row)) != NULL) {
+        row->next = NULL;
+        row->count.key = sev_read_text(&r);
+        row->count.run = sev_read_number(&r);
+        row->count.made = sev_read_number(&r);
+        row->count.told = sev_read_number(&r);
+        *last = row;
+        last = &row->next;
+    }
+    sev_err e = sev_read_end(&r);
+    for (row = first; e == SEV_OK && row != NULL && visit(context, &row->count);)
+        row = row->next;
+    return e;
+}
+
+struct tell {
+    const struct sev_key_count *count;
+    const struct sev_decision *decision;
+};
+
+static sev_err run_tell(struct sev_db *db, const void *arguments)
+{
+    const struct tell *a = arguments;
+    struct sev_query q;
+    int64_t told = -1;
+    sev_query_begin(&q, db, TOLD);
+    sev_query_put(&q, a->count->key);
+    sev_query_put_int(&q, a->count->run);
+    if (sev_query_row(&q))
+        told = sev_query_get_int(&q);
+    sev_err e = sev_query_end(&q);
+    if (e == SEV_OK && told != a->count->told)
+        e = SEV_E_CONFLICT;
+    if (e != SEV_OK)
+        return e;
+    sev_query_begin(&q, db, TELL);
+    sev_query_put_int(&q, a->count->made);
+    sev_query_put(&q, a->count->key);
+    sev_query_put_int(&q, a->count->run);
+    e = sev_query_run(&q);
+    return e == SEV_OK ? sev_sql_explain(db, 0, a->decision) : e;
+}
+
+static sev_err tell(void *self, const struct sev_key_count *count,
+                    const struct sev_decision *decision)
+{
+    struct tell a = {count, decision};
+    sev_err e = sev_store_check_id(count->key);
+    if (e == SEV_OK)
+        e = decision == NULL || count->made < count->told ? SEV_E_MALFORMED
+                                                          : sev_store_check_decision(decision);
+    return e == SEV_OK ? sev_sql_write(self, run_tell, &a) : e;
 }
 
 /* ------------------------------------------------------------------------- log */
@@ -349,7 +442,10 @@ static sev_err cosigned_put(void *self, sev_slice origin, int64_t expected, int6
     return e != SEV_OK ? e : sev_sql_write(self, run_cosigned_put, &a);
 }
 
-const struct sev_log_ops sev_sql_log_ops = {.unshipped = unshipped,
+const struct sev_log_ops sev_sql_log_ops = {.counted = counted,
+                                            .untold = untold,
+                                            .tell = tell,
+                                            .unshipped = unshipped,
                                             .shipped = shipped,
                                             .head = head,
                                             .find = find,

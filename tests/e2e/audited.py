@@ -108,6 +108,8 @@ def tile_path(level, index, width):
 class Audited(World):
     """Director, log, witness and their signers. Nothing else of World's is made."""
 
+    count_period = "1h"
+
     def __init__(self):
         self.dir = tempfile.mkdtemp(prefix="sev-a-")
         self.processes, self.traced = [], False
@@ -167,7 +169,7 @@ class Audited(World):
             f"database = {self.dir}/director.db\nmetadata = {self.dir}/roots\n"
             f"signer = {self.dir}/signer.sock\nthreads = 4\nenrolment = foreign\n"
             f"[audit]\nserver = https://127.0.0.1:{self.log_port}\n{peer}"
-            f"salt_file = {self.dir}/salt\n").encode())
+            f"salt_file = {self.dir}/salt\ncount_period = {self.count_period}\n").encode())
         self.log_config = self.write("log.conf", (
             f"[server]\nlog = json\n[log]\nlisten = 127.0.0.1:{self.log_port}\n{tls}"
             f"database = {self.dir}/log.db\nsigner = {self.dir}/signer.sock\norigin = {ORIGIN}\n"

@@ -26,7 +26,7 @@ static void emit(void *self, const struct sev_event *event)
     told += event->id == SEV_EVENT_SIGNED ? 1 : 100;
 }
 
-static struct sev_signer signer = {keys, 3, {NULL, emit}};
+static struct sev_signer signer = {.keys = keys, .count = 3, .events = {NULL, emit}};
 
 static void set_up_ca(struct sev_signer_key *k)
 {

@@ -87,7 +87,7 @@ static void begin(void)
     make_key(0, "log", SEV_SIGNER_LOG, SEV_KEY_ED25519);
     make_key(1, "log-p256", SEV_SIGNER_LOG, SEV_KEY_P256);
     make_key(2, "witness", SEV_SIGNER_WITNESS, SEV_KEY_ED25519);
-    f.signer = (struct sev_signer){f.keys, 3, {NULL, remember}};
+    f.signer = (struct sev_signer){.keys = f.keys, .count = 3, .events = {NULL, remember}};
     forget_signed();
     f.sign = (struct sev_sign_note){NULL, sign_here};
     f.log = (struct sev_audit_log){&f.store, SEV_LIT(ORIGIN), {NULL, remember}};

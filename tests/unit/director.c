@@ -110,7 +110,7 @@ static void begin_unregistered(void)
                                        .per_minute = 100000,
                                        .users = {1},
                                        .user_count = 1};
-    f.signer = (struct sev_signer){&f.online, 1, {NULL, note_event}};
+    f.signer = (struct sev_signer){.keys = &f.online, .count = 1, .events = {NULL, note_event}};
     CHECK_OK(sev_signer_init(&f.signer, 0));
     f.sign = (struct sev_sign){&f.signer, sign_here};
     f.roots[0] = ROOT_1;

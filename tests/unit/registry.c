@@ -73,7 +73,7 @@ static void begin_ca(void)
                                    .users = {1},
                                    .user_count = 1};
     CHECK_OK(sev_issuer_read(sev_buf_slice(&pem), &f.ca.issuer));
-    f.signer = (struct sev_signer){&f.ca, 1, {NULL, note_event}};
+    f.signer = (struct sev_signer){.keys = &f.ca, .count = 1, .events = {NULL, note_event}};
     CHECK_OK(sev_signer_init(&f.signer, 0));
     f.certify = (struct sev_certify){&f.signer, certify_here};
     f.r.ca = f.r.server_ca = sev_buf_slice(&pem);

@@ -62,7 +62,7 @@ static void begin(void)
     memcpy(f.keys[2].name, "old-fleet", 10);
     f.keys[2].key = keys[2];
     f.keys[2].profile = SEV_PROFILE_AKTUALIZR;
-    f.signer = (struct sev_signer){f.keys, 3, {NULL, remember}};
+    f.signer = (struct sev_signer){.keys = f.keys, .count = 3, .events = {NULL, remember}};
     CHECK_OK(sev_signer_init(&f.signer, 0));
 }
 

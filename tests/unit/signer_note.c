@@ -56,7 +56,7 @@ static void begin(void)
     memcpy(f.keys[2].logs[f.keys[2].log_count++].origin, "another", 8);
     f.keys[3] = a_key("timestamp", ec, SEV_SIGNER_NO_NOTES);
     f.keys[3].documents = 1u << SEV_SIGNER_TIMESTAMP;
-    f.signer = (struct sev_signer){f.keys, 4, {NULL, remember}};
+    f.signer = (struct sev_signer){.keys = f.keys, .count = 4, .events = {NULL, remember}};
     CHECK_OK(sev_signer_init(&f.signer, 0));
 }
 
@@ -151,11 +151,51 @@ TEST(signer_note__keys_read_anew__what_was_signed_stays_known)
     memcpy(again, f.keys, sizeof again);
     memset(again[0].logs, 0, sizeof again[0].logs);
     memcpy(again[0].logs[0].origin, ORIGIN, sizeof ORIGIN);
-    struct sev_signer now = {again, 4, {NULL, remember}};
+    struct sev_signer now = {.keys = again, .count = 4, .events = {NULL, remember}};
     sev_signer_keep_logs(&f.signer, &now);
     f.signer = now;
     expect_refused("log", &less, SEV_E_VERSION_ROLLBACK);
     expect_line(1, SEV_NOTE_ECDSA, ORIGIN, &less);
+}
+
+TEST(signer_note__what_keys_made__is_counted_for_those_who_may_use_them)
+{
+    static struct sev_signer_key again[4];
+    struct sev_signer_counts counts = {.count = 99};
+    begin();
+    struct sev_checkpoint c = of_size(7);
+    for (int i = 0; i < 3; i++)
+        expect_line(0, SEV_NOTE_ED25519, ORIGIN, &c);
+    expect_refused("timestamp", &c, SEV_E_POLICY);
+    f.keys[1].user_count = 0;
+    memcpy(again, f.keys, sizeof again);
+    for (int i = 0; i < 4; i++)
+        again[i].made = 0;
+    struct sev_signer now = {.keys = again, .count = 4, .events = {NULL, remember}, .run = 77};
+    sev_signer_keep_logs(&f.signer, &now);
+    for (int reload = 0; reload < 2; reload++) {
+        sev_buf answer = sev_buf_of(f.room, sizeof f.room);
+        sev_signer_answer(&f.signer, US, SEV_LIT("{\"ask\":\"counts\"}"), NOW, 0, &answer);
+        CHECK_OK(sev_signer_read_counts(sev_buf_slice(&answer), &counts));
+        CHECK_EQ(counts.count, 3);
+        CHECK_EQ(counts.run, 0);
+        CHECK_TEXT(counts.keys[0].key, "log");
+        CHECK_EQ(counts.keys[0].made, 3);
+        CHECK_TEXT(counts.keys[1].key, "witness");
+        CHECK_EQ(counts.keys[1].made + counts.keys[2].made, 0);
+        f.signer = now;
+    }
+    static const char *const others[] = {"",
+                                         "{\"run\":1}",
+                                         "{\"counts\":[{}],\"run\":1}",
+                                         "{\"counts\":[{\"key\":\"a\",\"signed\":-1}],\"run\":1}",
+                                         "{\"counts\":[7],\"run\":1}",
+                                         "{\"counts\":[],\"run\":\"x\"}"};
+    counts.count = 99;
+    for (size_t i = 0; i < sizeof others / sizeof others[0]; i++)
+        CHECK_ERR(sev_signer_read_counts(sev_slice_of(others[i], strlen(others[i])), &counts),
+                  SEV_E_MALFORMED);
+    CHECK_EQ(counts.count, 99);
 }
 
 TEST(signer_note__rate__is_kept)

@@ -77,6 +77,64 @@ TEST(store_log__little_memory__told)
     }
 }
 
+/* --------------------------------------------------------------------- counts */
+
+struct counts {
+    uint32_t count;
+    struct sev_key_count rows[4];
+};
+
+static bool see_count(void *context, const struct sev_key_count *c)
+{
+    struct counts *counts = context;
+    CHECK(counts->count < 4);
+    counts->rows[counts->count++] = *c;
+    return true;
+}
+
+static struct counts untold(const struct sev_store *s)
+{
+    struct counts counts = {.count = 0};
+    CHECK_OK(s->log->untold(s->self, store_arena(), see_count, &counts));
+    return counts;
+}
+
+TEST(store_log__counts_of_keys__told_once_each)
+{
+    EACH_STORE(s)
+    {
+        struct sev_decision why = store_decision("signatures");
+        CHECK_EQ(untold(&s).count, 0);
+        CHECK_OK(s.log->counted(s.self, SEV_LIT("timestamp"), 5, 3));
+        CHECK_OK(s.log->counted(s.self, SEV_LIT("timestamp"), 5, 9));
+        CHECK_OK(s.log->counted(s.self, SEV_LIT("timestamp"), 5, 7)); /* late */
+        CHECK_OK(s.log->counted(s.self, SEV_LIT("timestamp"), 6, 1)); /* started anew */
+        struct counts c = untold(&s);
+        CHECK_EQ(c.count, 2);
+        CHECK_TEXT(c.rows[0].key, "timestamp");
+        CHECK_EQ(c.rows[0].made, 9);
+        CHECK_EQ(c.rows[0].told, 0);
+        CHECK_EQ(c.rows[1].run, 6);
+        struct sev_key_count first = c.rows[0];
+        first.key = SEV_LIT("timestamp"); /* the arena is begun anew */
+        CHECK_OK(s.log->tell(s.self, &first, &why));
+        CHECK_ERR(s.log->tell(s.self, &first, &why), SEV_E_CONFLICT);
+        CHECK_EQ(untold(&s).count, 1);
+        struct seen seen = unshipped(&s, 10);
+        CHECK_EQ(seen.count, 1);
+        CHECK(strcmp(seen.what[0], "signatures") == 0 && strcmp(seen.vehicle[0], "") == 0);
+        CHECK_OK(s.log->counted(s.self, SEV_LIT("timestamp"), 5, 12));
+        c = untold(&s);
+        CHECK_EQ(c.count, 2);
+        CHECK_EQ(c.rows[0].told, 9);
+        first.run = 99;
+        CHECK_ERR(s.log->tell(s.self, &first, &why), SEV_E_CONFLICT);
+        CHECK_ERR(s.log->tell(s.self, &first, NULL), SEV_E_MALFORMED);
+        CHECK_ERR(s.log->counted(s.self, SEV_EMPTY, 5, 12), SEV_E_MALFORMED);
+        CHECK_ERR(s.log->counted(s.self, SEV_LIT("x"), 5, -1), SEV_E_MALFORMED);
+    }
+}
+
 /* ------------------------------------------------------------------------- log */
 
 static struct sev_log_leaf leaf(int64_t sequence)

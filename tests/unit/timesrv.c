@@ -57,7 +57,7 @@ static void begin(void)
                                     .per_minute = 1000,
                                     .users = {1},
                                     .user_count = 1};
-    f.signer = (struct sev_signer){&f.key, 1, {NULL, note_event}};
+    f.signer = (struct sev_signer){.keys = &f.key, .count = 1, .events = {NULL, note_event}};
     CHECK_OK(sev_signer_init(&f.signer, 0));
     f.sign = (struct sev_sign){&f.signer, sign_here};
     f.service = (struct sev_timesrv){.sign = &f.sign, .key = "time", .events = {NULL, note_event}};
