@@ -13,6 +13,7 @@ struct hearing {
     struct sev_manifest manifest;
     int64_t counter; /* of the Primary's report */
     bool again;      /* the very report of the Primary that was accepted last */
+    bool changed;    /* an ECU runs or met something else than before */
     struct sev_ecu_news *news;
     uint32_t news_count;
 };
@@ -52,6 +53,9 @@ static sev_err hear_report(struct hearing *h, sev_slice serial, sev_slice bytes)
         n->attacks = SEV_ATTACKS_OTHER;
         director_tell(h->d, SEV_EVENT_ECU_ATTACKED, SEV_OK, h->vehicle.id, ecu->serial);
     }
+    h->changed = h->changed || n->attacks != ecu->attacks ||
+                 !sev_slice_eq(n->installed.name, ecu->installed.name) ||
+                 memcmp(n->installed.sha256, ecu->installed.sha256, SEV_SHA256_BYTES) != 0;
     return SEV_OK;
 }
 
@@ -114,6 +118,7 @@ static sev_err keep_installation(const struct hearing *h)
                                 : s->campaigns->installation_put(s->self, h->vehicle.id, &i);
 }
 
+/* Its vehicles report whenever they look, every few seconds perhaps: a row only for what is new. */
 static sev_err keep(const struct hearing *h)
 {
     static const char *const names[] = {"code", "correlation", NULL};
@@ -129,7 +134,7 @@ static sev_err keep(const struct hearing *h)
                                    .seen = h->call->now,
                                    .ecus = h->news,
                                    .ecu_count = h->news_count,
-                                   .decision = &decision};
+                                   .decision = told || h->changed ? &decision : NULL};
     sev_err e = director_reason(h->call, &decision.reason, names, values);
     /* Before the counter rises: when we are killed between them the vehicle says it again. */
     if (e == SEV_OK && told)
