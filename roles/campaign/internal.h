@@ -53,9 +53,8 @@ SEV_MUST_USE sev_err campaign_move(const struct sev_director *d,
                                    const struct sev_campaign *row, enum sev_campaign_event event,
                                    const struct sev_campaign_move *move, sev_slice actor);
 
-/** What the runner itself decided, for `reason`. */
-SEV_MUST_USE sev_err campaign_pause_itself(struct campaign_run *run, const char *why,
-                                           uint32_t group);
+/** Is there anything that a runner could do for it? */
+bool campaign_has_work(const struct sev_campaign *c);
 
 /* ------------------------------------------------------------------- wishes */
 

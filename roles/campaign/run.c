@@ -136,15 +136,17 @@ static bool each_release(void *context, const struct sev_invalidation *i)
 /* ----------------------------------------------------------------- campaigns */
 
 struct names {
-    struct sev_arena *arena;
-    sev_slice list[NAMES];
-    uint32_t count;
+    sev_slice list[NAMES], last;
+    uint32_t count, seen;
 };
 
 static bool take_name(void *context, const struct sev_campaign *c)
 {
     struct names *n = context;
-    n->list[n->count++] = c->name;
+    n->seen++;
+    n->last = c->name;
+    if (campaign_has_work(c))
+        n->list[n->count++] = c->name;
     return true;
 }
 
@@ -152,10 +154,10 @@ static sev_err run_page(struct sev_campaign_runner *r, const struct sev_director
                         sev_slice *inout_after, uint32_t *out_count, bool *out_more)
 {
     const struct sev_store *s = r->director->store;
-    struct names n = {.arena = call->arena};
+    struct names n = {.count = 0};
     sev_err last = SEV_OK;
     sev_err e = s->campaigns->list(s->self, *inout_after, NAMES, call->arena, take_name, &n);
-    *out_count = n.count;
+    *out_count = n.seen;
     for (uint32_t i = 0; e == SEV_OK && i < n.count; i++) {
         size_t mark = call->arena->used;
         bool more = false;
@@ -167,8 +169,8 @@ static sev_err run_page(struct sev_campaign_runner *r, const struct sev_director
             last = failed;
         }
     }
-    if (n.count != 0)
-        *inout_after = n.list[n.count - 1];
+    if (n.seen != 0)
+        *inout_after = n.last;
     return e != SEV_OK ? e : last;
 }
 

@@ -545,7 +545,7 @@ static sev_err step(struct campaign_run *run)
     }
 }
 
-static bool has_work(const struct sev_campaign *c)
+bool campaign_has_work(const struct sev_campaign *c)
 {
     return c->state == SEV_CAMPAIGN_APPROVED || c->state == SEV_CAMPAIGN_SCHEDULED ||
            c->state == SEV_CAMPAIGN_RUNNING || c->state == SEV_CAMPAIGN_PAUSED ||
@@ -562,7 +562,7 @@ sev_err sev_campaign_step(struct sev_campaign_runner *r, const struct sev_direct
     *run = (struct campaign_run){.runner = r, .d = d, .call = call};
     sev_err e = campaign_load(d, call, name, &run->row, &run->def);
     *out_more = false;
-    if (e != SEV_OK || !has_work(&run->row))
+    if (e != SEV_OK || !campaign_has_work(&run->row))
         return e;
     e = campaign_ops(d)->lease(d->store->self, name, r->owner, call->now,
                                call->now + SEV_CAMPAIGN_LEASE_SECONDS);
