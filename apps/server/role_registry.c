@@ -11,11 +11,14 @@
 #include "secureev/registry.h"
 
 #define PEM_BYTES_MAX 65536u
+#define ADDRESSES_MAX 65536u /* of strangers, told apart at one time */
 
 struct registry {
     struct sev_store store;
     struct sev_bytes ca, server_ca;
     struct sev_registry is;
+    struct sev_limiter *strangers; /* by address */
+    uint8_t secret[16];
     pthread_mutex_t lock; /* of the challenges */
     struct sev_challenges challenges;
 };
@@ -198,13 +201,26 @@ static const struct app_route routes[] = {
      NULL},
 };
 
+/* Whoever has a certificate has a rate already; whoever has none has one by the address. */
+static sev_err take_turn(struct registry *r, const struct sev_server_peer *peer)
+{
+    struct timespec t;
+    uint32_t wait_ms;
+    if (peer->authenticated)
+        return SEV_OK;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    uint64_t key = sev_limiter_key(r->secret, peer->address, strlen(peer->address));
+    return sev_limiter_take(r->strangers, key,
+                            (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000, &wait_ms);
+}
+
 /* The shared credential is nobody's certificate; whether it is the right one is seen later. */
 static sev_err check(struct app_call *c)
 {
     struct registry *r = c->instance->own;
-    if ((c->route->flags & APP_STRANGERS) != 0 || c->route->answer == answer_devices)
-        return SEV_OK;
-    return app_enrolled(c, &r->store);
+    if ((c->route->flags & APP_STRANGERS) != 0)
+        return take_turn(r, c->peer);
+    return c->route->answer == answer_devices ? SEV_OK : app_enrolled(c, &r->store);
 }
 
 /* ------------------------------------------------------------ start and end */
@@ -249,7 +265,15 @@ static sev_err open_role(struct app_instance *i)
                               .key = sev_config_text(i->block, "key"),
                               .certificate_life_s = sev_config_number(i->block, "certificate_life"),
                               .built = sev_built()};
+    /* Behind a balancer all strangers seem to be one. */
+    bool apart = sev_config_number(i->block, "network_rate") != 0;
+    uint32_t rate = apart ? (uint32_t)sev_config_number(i->block, "peer_rate") : 0;
     sev_err e = sev_challenges_init(&r->challenges);
+    if (e == SEV_OK)
+        e = sev_random(r->secret, sizeof r->secret);
+    if (e == SEV_OK)
+        e = sev_limiter_new((struct sev_limiter_rate){rate, rate == 0 ? 1 : 10 * rate},
+                            ADDRESSES_MAX, &r->strangers);
     if (e != SEV_OK)
         return app_fail(i->app, e, sev_err_sentence(e), "registry");
     e = read_pem(i, "issuer", &r->ca);
@@ -268,6 +292,7 @@ static void close_role(struct app_instance *i)
 {
     struct registry *r = i->own;
     app_store_close(i, &r->store);
+    sev_limiter_free(r->strangers);
     sev_bytes_free(i->app->fs, &r->ca);
     sev_bytes_free(i->app->fs, &r->server_ca);
     pthread_mutex_destroy(&r->lock);
