@@ -32,6 +32,7 @@
     X(POST, "/vehicles", ADMIN, 0, 4096, vehicle_add)                                              \
     X(GET, "/vehicles/{vehicle}", VIEWER, 0, 0, vehicle_get)                                       \
     X(GET, "/vehicles/{vehicle}/decisions", VIEWER, 0, 0, vehicle_decisions)                       \
+    X(GET, "/vehicles/{vehicle}/told", VIEWER, 0, 0, vehicle_told)                                 \
     X(GET, "/vehicles/{vehicle}/ecus", VIEWER, 0, 0, ecus_get)                                     \
     X(PUT, "/vehicles/{vehicle}/ecus", ADMIN, API_VERSIONED, SEV_MANIFEST_BYTES_MAX, ecus_replace) \
     X(GET, "/vehicles/{vehicle}/assignment", VIEWER, 0, 0, assignment_get)                         \
@@ -58,7 +59,7 @@
     X(POST, "/campaigns/{campaign}/abort", ADMIN, 0, 4096, campaign_abort)                         \
     X(GET, "/releases/invalidated", VIEWER, 0, 0, release_invalidated)                             \
     X(POST, "/releases/invalidate", ADMIN, 0, 4096, release_invalidate)
-#define API_RESOURCES(X) X(server) X(inventory) X(enrolment) X(operators) X(campaigns)
+#define API_RESOURCES(X) X(server) X(inventory) X(enrolment) X(operators) X(campaigns) X(told)
 /* clang-format on */
 
 enum {
