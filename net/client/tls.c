@@ -3,63 +3,12 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <openssl/err.h>
-#include <openssl/pem.h>
 #include <openssl/x509v3.h>
 #include <stdio.h>
 #include <sys/socket.h>
 
 #include "client.h"
-
-/* ---------------------------------------------------------------------- PEM */
-
-static int no_passphrase(char *out, int len, int writing, void *context)
-{
-    (void)writing, (void)context;
-    if (len > 0)
-        out[0] = '\0';
-    return -1; /* never ask at a terminal */
-}
-
-static bool take_own(SSL_CTX *tls, X509 *x, unsigned count)
-{
-    return count == 0 ? SSL_CTX_use_certificate(tls, x) == 1 : SSL_CTX_add1_chain_cert(tls, x) == 1;
-}
-
-static bool take_ca(SSL_CTX *tls, X509 *x, unsigned count)
-{
-    (void)count;
-    return X509_STORE_add_cert(SSL_CTX_get_cert_store(tls), x) == 1;
-}
-
-/* Every certificate of the text; false if there is none, or something else behind them. */
-static bool each_certificate(sev_slice pem, bool (*take)(SSL_CTX *, X509 *, unsigned), SSL_CTX *tls)
-{
-    BIO *in = pem.len > 0 && pem.len <= INT32_MAX ? BIO_new_mem_buf(pem.ptr, (int)pem.len) : NULL;
-    unsigned count = 0;
-    bool good = in != NULL;
-    while (good) {
-        X509 *x = PEM_read_bio_X509(in, NULL, no_passphrase, NULL);
-        if (x == NULL) {
-            good = count > 0 && ERR_GET_REASON(ERR_peek_last_error()) == PEM_R_NO_START_LINE;
-            break;
-        }
-        good = take(tls, x, count++);
-        X509_free(x);
-    }
-    BIO_free(in);
-    return good;
-}
-
-static bool use_key(SSL_CTX *tls, sev_slice pem)
-{
-    BIO *in = pem.len > 0 && pem.len <= INT32_MAX ? BIO_new_mem_buf(pem.ptr, (int)pem.len) : NULL;
-    EVP_PKEY *key = in != NULL ? PEM_read_bio_PrivateKey(in, NULL, no_passphrase, NULL) : NULL;
-    bool good =
-        key != NULL && SSL_CTX_use_PrivateKey(tls, key) == 1 && SSL_CTX_check_private_key(tls) == 1;
-    EVP_PKEY_free(key);
-    BIO_free(in);
-    return good;
-}
+#include "secureev/tls.h"
 
 /* ------------------------------------------------------------------ context */
 
@@ -164,11 +113,9 @@ sev_err client_tls_new(struct sev_http_client *c, const struct sev_http_client_c
     c->method = bio_method();
     if (c->tls == NULL || c->method == NULL || !set_up(c->tls, config, name))
         return SEV_E_MEMORY;
-    bool good = each_certificate(config->ca, take_ca, c->tls);
+    bool good = sev_tls_trust(c->tls, config->ca, false);
     if (good && (config->certificate.len > 0 || config->key.len > 0))
-        good =
-            each_certificate(config->certificate, take_own, c->tls) && use_key(c->tls, config->key);
-    ERR_clear_error();
+        good = sev_tls_be(c->tls, config->certificate, config->key);
     return good ? SEV_OK : SEV_E_KEY;
 }
 

@@ -1,67 +1,15 @@
 /* tls - one context for all workers, and who a peer is. SPDX-License-Identifier: MIT */
 #include <openssl/err.h>
-#include <openssl/pem.h>
 #include <openssl/x509v3.h>
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "secureev/tls.h"
 #include "server.h"
 
 #define PEER_TEXT_BYTES_MAX 256 /* of a common name or a URI */
 
 /* ------------------------------------------------------------------ context */
-
-static int no_passphrase(char *out, int len, int writing, void *context)
-{
-    (void)writing, (void)context;
-    if (len > 0)
-        out[0] = '\0';
-    return -1; /* never ask at a terminal */
-}
-
-/* Every certificate of a PEM text to `take`; false if there is none, or something else. */
-static bool each_certificate(sev_slice pem, bool (*take)(SSL_CTX *, X509 *, unsigned), SSL_CTX *tls)
-{
-    BIO *in = pem.len > 0 && pem.len <= INT32_MAX ? BIO_new_mem_buf(pem.ptr, (int)pem.len) : NULL;
-    unsigned count = 0;
-    bool good = in != NULL;
-    while (good) {
-        X509 *x = PEM_read_bio_X509(in, NULL, no_passphrase, NULL);
-        if (x == NULL) {
-            good = count > 0 && ERR_GET_REASON(ERR_peek_last_error()) == PEM_R_NO_START_LINE;
-            break;
-        }
-        good = take(tls, x, count++);
-        X509_free(x);
-    }
-    BIO_free(in);
-    ERR_clear_error();
-    return good;
-}
-
-static bool take_ours(SSL_CTX *tls, X509 *x, unsigned count)
-{
-    return count == 0 ? SSL_CTX_use_certificate(tls, x) == 1 : SSL_CTX_add1_chain_cert(tls, x) == 1;
-}
-
-static bool take_client_ca(SSL_CTX *tls, X509 *x, unsigned count)
-{
-    (void)count;
-    return X509_STORE_add_cert(SSL_CTX_get_cert_store(tls), x) == 1 &&
-           SSL_CTX_add_client_CA(tls, x) == 1;
-}
-
-static bool use_key(SSL_CTX *tls, sev_slice pem)
-{
-    BIO *in = pem.len <= INT32_MAX ? BIO_new_mem_buf(pem.ptr, (int)pem.len) : NULL;
-    EVP_PKEY *key = in != NULL ? PEM_read_bio_PrivateKey(in, NULL, no_passphrase, NULL) : NULL;
-    bool good =
-        key != NULL && SSL_CTX_use_PrivateKey(tls, key) == 1 && SSL_CTX_check_private_key(tls) == 1;
-    EVP_PKEY_free(key);
-    BIO_free(in);
-    ERR_clear_error();
-    return good;
-}
 
 /* The leaf's end of life is a matter for `admit`: who is too late may still renew. DESIGN 6 */
 static int leaf_may_be_expired(int good, X509_STORE_CTX *store)
@@ -119,9 +67,9 @@ sev_err server_tls_new(const struct sev_server_tls *config, const struct sev_ser
         SSL_CTX_free(tls);
         return SEV_E_MEMORY;
     }
-    bool good = each_certificate(config->certificates, take_ours, tls) && use_key(tls, config->key);
+    bool good = sev_tls_be(tls, config->certificates, config->key);
     if (good && config->clients.len > 0) {
-        good = each_certificate(config->clients, take_client_ca, tls);
+        good = sev_tls_trust(tls, config->clients, true);
         /* What is in the list is trusted, root or not: one signature to check less. */
         X509_VERIFY_PARAM_set_flags(SSL_CTX_get0_param(tls), X509_V_FLAG_PARTIAL_CHAIN);
         SSL_CTX_set_verify(
