@@ -7,7 +7,8 @@
 #include "client.h"
 #include "clock.h"
 
-#define INTERIM_MAX 8 /* answers such as 100 before the real one */
+#define LAST_WORDS_MS 1000 /* of a server to which nothing can be said any more */
+#define INTERIM_MAX 8      /* answers such as 100 before the real one */
 
 const struct sev_http_client_limits sev_http_client_defaults = {
     .connect_ms = 10000,
@@ -292,7 +293,7 @@ static sev_err read_answer(struct sev_http_client *c, const struct sev_http_ask 
     unsigned flags = ask->method == SEV_HTTP_HEAD ? SEV_HTTP_TO_HEAD : 0, interim = 0;
     struct sev_http_response head;
     size_t head_bytes = 0;
-    c->patience = (struct patience){.left_ms = c->limits.first_ms};
+    c->patience = (struct patience){.left_ms = c->broken ? LAST_WORDS_MS : c->limits.first_ms};
     sev_err e = read_head(c, flags, &head, &head_bytes);
     for (; e == SEV_OK && head.status < 200; e = read_head(c, flags, &head, &head_bytes)) {
         if (head.status == 101 || ++interim > INTERIM_MAX)

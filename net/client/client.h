@@ -32,6 +32,7 @@ struct sev_http_client {
     struct patience patience;
     int64_t ends_ms; /* of the whole request; 0: never */
     bool closed;     /* the peer closed or reset it */
+    bool broken;     /* nothing can be written any more */
     size_t in_len;   /* of the answer, received into `in` */
     uint8_t in[SEV_HTTP_HEAD_BYTES_MAX + CLIENT_PIECE_BYTES];
     uint8_t out[CLIENT_PIECE_BYTES];

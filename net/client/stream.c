@@ -165,7 +165,7 @@ void client_disconnect(struct sev_http_client *c)
     if (c->fd >= 0)
         close(c->fd);
     c->fd = -1;
-    c->closed = false;
+    c->closed = c->broken = false;
 }
 
 /* ------------------------------------------------------------ bytes in, out */
@@ -215,7 +215,7 @@ sev_err client_write(struct sev_http_client *c, const void *bytes, size_t len, b
         }
         int wants = SSL_get_error(c->ssl, result);
         if (wants != SSL_ERROR_WANT_READ && wants != SSL_ERROR_WANT_WRITE) {
-            *out_early = true; /* what it had to say may have arrived all the same */
+            *out_early = c->broken = true; /* what it had to say may have arrived all the same */
             return SEV_OK;
         }
         short ready = 0;

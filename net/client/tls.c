@@ -131,7 +131,8 @@ sev_err client_tls_begin(struct sev_http_client *c)
     BIO_set_data(bio, c);
     BIO_set_init(bio, 1);
     SSL_set_bio(c->ssl, bio, bio);
-    SSL_set_app_data(c->ssl, c);
+    if (SSL_set_app_data(c->ssl, c) != 1)
+        return SEV_E_MEMORY;
     bool numeric =
         inet_pton(AF_INET, c->host, address) == 1 || inet_pton(AF_INET6, c->host, address) == 1;
     if (!numeric && SSL_set_tlsext_host_name(c->ssl, c->host) != 1)

@@ -2,6 +2,7 @@
 #include <openssl/err.h>
 #include <openssl/pem.h>
 #include <openssl/ssl.h>
+#include <openssl/x509v3.h>
 
 #include "secureev/tls.h"
 
@@ -26,7 +27,9 @@ static bool each_certificate(sev_slice pem, bool (*take)(SSL_CTX *, X509 *, unsi
             good = count > 0 && ERR_GET_REASON(ERR_peek_last_error()) == PEM_R_NO_START_LINE;
             break;
         }
-        good = take(tls, x, count++);
+        /* Its extensions are understood now: OpenSSL would do so at the first handshake, and a want
+         * of memory just then would make the certificate an invalid one for ever. */
+        good = X509_check_purpose(x, -1, 0) == 1 && take(tls, x, count++);
         X509_free(x);
     }
     BIO_free(in);
