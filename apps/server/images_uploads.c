@@ -263,10 +263,14 @@ void images_upload_image(struct app_call *call)
     struct upload *up = sev_exchange_own(call->x);
     struct sev_images_call work = {&call->desk->sign, call->desk->crypto, (sev_time)time(NULL)};
     bool published = false;
-    pthread_mutex_lock(&u->working);
-    sev_err e = up == NULL ? SEV_E_HTTP_LENGTH
-                           : sev_images_part_finish(&u->images, &work, &up->part, &published);
-    pthread_mutex_unlock(&u->working);
+    sev_err e = up == NULL ? SEV_E_HTTP_LENGTH : sev_images_part_finish(&u->images, &up->part);
+    if (e == SEV_OK) {
+        pthread_mutex_lock(&u->working);
+        /* The bytes are kept, and that is the answer; what hinders the rest is told as an event. */
+        if (sev_images_release(&u->images, &work, &published) != SEV_OK)
+            published = false;
+        pthread_mutex_unlock(&u->working);
+    }
     if (e == SEV_OK)
         app_answer(call, 201,
                    published ? SEV_LIT("{\"published\":true}") : SEV_LIT("{\"published\":false}"));

@@ -23,8 +23,8 @@
  * until its images are there; then images, files, snapshot and timestamp come out, in this order,
  * and a client that comes meanwhile sees the state before. Nothing is ever overwritten but
  * timestamp.json. Each call holds the lock of `uploads`, so instances may share the folders; calls
- * of one process must follow each other (fs.h has one table of temporary files), but for
- * sev_images_part_append. */
+ * of one process must follow each other (fs.h has one table of temporary files), but for those of
+ * sev_images_part_. */
 
 struct sev_images {
     const struct sev_fs *fs;
@@ -130,11 +130,12 @@ SEV_MUST_USE sev_err sev_images_part_open(const struct sev_images *im,
                                           sev_slice path, int64_t length, int64_t from,
                                           struct sev_images_part *out);
 SEV_MUST_USE sev_err sev_images_part_append(struct sev_images_part *p, sev_slice bytes);
-/** All came. Verified and kept; and published if it was the last that a file waited for. The part
- *  is closed whatever the result. @retval SEV_E_IMAGE_HASH  other bytes: nothing is kept */
-SEV_MUST_USE sev_err sev_images_part_finish(const struct sev_images *im,
-                                            const struct sev_images_call *call,
-                                            struct sev_images_part *p, bool *out_published);
+/** All came. Verified and kept. The part is closed whatever the result. Waits for the disk, and may
+ *  run beside other calls. @retval SEV_E_IMAGE_HASH  other bytes: nothing is kept */
+SEV_MUST_USE sev_err sev_images_part_finish(const struct sev_images *im, struct sev_images_part *p);
+/** Bring out what waits and is complete, as after each image. */
+SEV_MUST_USE sev_err sev_images_release(const struct sev_images *im,
+                                        const struct sev_images_call *call, bool *out_published);
 /** It ended early: what came stays for another try. Fine on one that is not open. */
 void sev_images_part_close(struct sev_images_part *p);
 

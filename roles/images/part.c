@@ -257,24 +257,25 @@ static sev_err keep(const struct sev_images *im, struct sev_images_part *p)
     return e == SEV_OK && fs->sync_folder(fs->self, folder) < 0 ? SEV_E_IO : e;
 }
 
-sev_err sev_images_part_finish(const struct sev_images *im, const struct sev_images_call *call,
-                               struct sev_images_part *p, bool *out_published)
+sev_err sev_images_part_finish(const struct sev_images *im, struct sev_images_part *p)
 {
-    struct images_work w;
-    sev_err why = SEV_OK;
-    *out_published = false;
     sev_err e = p->have == p->length ? check_bytes(p) : SEV_E_TOO_LONG;
     if (e == SEV_OK)
         e = keep(im, p);
     sev_images_part_close(p);
-    if (e != SEV_OK)
-        return e;
-    /* It is kept, and that is the answer; what comes out now or later is another matter. */
-    sev_err released = images_begin(&w, im, call);
+    return e;
+}
+
+sev_err sev_images_release(const struct sev_images *im, const struct sev_images_call *call,
+                           bool *out_published)
+{
+    struct images_work w;
+    sev_err why = SEV_OK;
+    sev_err e = images_begin(&w, im, call);
     int64_t before = w.timestamp_version;
-    if (released == SEV_OK)
-        released = images_release(&w, &why);
-    *out_published = released == SEV_OK && w.timestamp_version > before;
+    if (e == SEV_OK)
+        e = images_release(&w, &why);
+    *out_published = e == SEV_OK && w.timestamp_version > before;
     images_end(&w);
-    return SEV_OK;
+    return e;
 }

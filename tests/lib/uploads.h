@@ -138,7 +138,9 @@ UPLOADS_UNUSED static sev_err put_image(struct uploads *u, const struct sev_imag
     for (size_t i = 0; e == SEV_OK && i < all.len; i += 7)
         e = sev_images_part_append(&p, sev_slice_sub(all, i, 7));
     if (e == SEV_OK)
-        return sev_images_part_finish(&u->im, &u->call, &p, &published);
+        e = sev_images_part_finish(&u->im, &p);
+    if (e == SEV_OK && sev_images_release(&u->im, &u->call, &published) != SEV_OK)
+        published = false; /* later, then */
     sev_images_part_close(&p);
     return e;
 }

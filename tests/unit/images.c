@@ -116,7 +116,8 @@ TEST(images__interrupted_upload__goes_on_where_it_was)
     CHECK_OK(sev_images_part_open(&u.im, &supplier, path, (int64_t)text.len, 9, &p));
     CHECK_OK(sev_images_part_append(&p, sev_slice_sub(text, 9, text.len)));
     CHECK_ERR(sev_images_part_append(&p, SEV_LIT("x")), SEV_E_TOO_LONG);
-    CHECK_OK(sev_images_part_finish(&u.im, &u.call, &p, &published));
+    CHECK_OK(sev_images_part_finish(&u.im, &p));
+    CHECK_OK(sev_images_release(&u.im, &u.call, &published));
     CHECK(published);
     CHECK(client_sees(&u, &r, NEW_IMAGE));
     reader_free(&r);
@@ -387,7 +388,6 @@ TEST(images__other_bytes_of_that_length__refused_and_not_kept)
 TEST(images__other_bytes_in_two_goes__refused_and_not_kept)
 {
     struct sev_images_part p;
-    bool published = true;
     begin();
     CHECK_OK(put_file(&u, &supplier, &s, "supplier"));
     int64_t length = (int64_t)strlen(NEW_TEXT);
@@ -397,8 +397,7 @@ TEST(images__other_bytes_in_two_goes__refused_and_not_kept)
     CHECK_OK(sev_images_part_open(
         &u.im, &supplier, sev_slice_of(u.missed.path, strlen(u.missed.path)), length, 8, &p));
     CHECK_OK(sev_images_part_append(&p, sev_slice_sub(SEV_LIT(NEW_TEXT), 8, 99)));
-    CHECK_ERR(sev_images_part_finish(&u.im, &u.call, &p, &published), SEV_E_IMAGE_HASH);
-    CHECK(!published);
+    CHECK_ERR(sev_images_part_finish(&u.im, &p), SEV_E_IMAGE_HASH);
     CHECK_EQ(files_in("parts") + files_in("images"), 0);
     unchanged();
 }
@@ -406,12 +405,11 @@ TEST(images__other_bytes_in_two_goes__refused_and_not_kept)
 TEST(images__fewer_bytes__are_no_image)
 {
     struct sev_images_part p;
-    bool published = true;
     begin();
     CHECK_OK(put_file(&u, &supplier, &s, "supplier"));
     CHECK_OK(open_part(u.missed.path, (int64_t)strlen(NEW_TEXT), &p));
     CHECK_OK(sev_images_part_append(&p, SEV_LIT("an image")));
-    CHECK_ERR(sev_images_part_finish(&u.im, &u.call, &p, &published), SEV_E_TOO_LONG);
+    CHECK_ERR(sev_images_part_finish(&u.im, &p), SEV_E_TOO_LONG);
     unchanged();
 }
 
