@@ -1,5 +1,5 @@
-/* cmd_inventory - `secureev inventory`: a Director's vehicles, on the machine of its database. The
- * API for operators elsewhere is not there yet. SPDX-License-Identifier: MIT */
+/* cmd_inventory - `secureev inventory`: a Director's vehicles, on the machine of its database, or
+ * through the admin API (inventory_remote.c). SPDX-License-Identifier: MIT */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -30,8 +30,7 @@ bool inventory_open(struct cli *c, struct desk *d, bool make, int *code)
     char name[SEV_STORE_NAME_MAX];
     *d = (struct desk){.memory = NULL};
     if (path == NULL) {
-        *code = cli_usage(c, "give --database; by the API there are token and revoke, and "
-                             "`secureev api` for all else");
+        *code = cli_usage(c, "give --database, or --server for all but `told`");
         return false;
     }
     d->memory = malloc(SEV_DIRECTOR_ARENA_BYTES);
@@ -78,6 +77,8 @@ static int run_add(struct cli *c)
     if (v.id.len == 0 || v.id.len > SEV_ID_BYTES_MAX)
         return cli_usage(c, "a vehicle's id has 1 to %d bytes", SEV_ID_BYTES_MAX);
     int code;
+    if (remote_is_meant(c))
+        return inventory_remote_add(c);
     if (inventory_open(c, &d, true, &code)) {
         sev_err e = d.store.vehicle_add(d.store.self, &v, &why);
         if (e != SEV_OK)
@@ -156,6 +157,8 @@ static int run_list(struct cli *c)
     struct desk d;
     struct listing l = {.c = c};
     int code;
+    if (remote_is_meant(c))
+        return inventory_remote_list(c);
     bool open = inventory_open(c, &d, false, &code);
     if (open && cli_json(c)) {
         code = cli_print_json(c, emit_list, &d);
@@ -243,6 +246,8 @@ static int run_show(struct cli *c)
     struct desk d;
     struct shown s = {.count = 0};
     int code;
+    if (remote_is_meant(c))
+        return inventory_remote_show(c);
     if (inventory_open(c, &d, false, &code)) {
         struct sev_ecu *ecus =
             (struct sev_ecu *)(void *)sev_arena_take(&d.arena, SEV_STORE_ECUS_MAX * sizeof *ecus);
@@ -315,6 +320,11 @@ static int run_assign(struct cli *c)
         return cli_fail_fs(c, e, NULL);
     while (file.len != 0 && file.ptr[file.len - 1] == '\n')
         file.len--;
+    if (remote_is_meant(c)) {
+        int there = inventory_remote_assign(c, sev_bytes_slice(&file));
+        sev_bytes_free(cli_fs(c), &file);
+        return there;
+    }
     int code = read_wish(c, sev_bytes_slice(&file), &wish);
     if (code == 0 && inventory_open(c, &d, false, &code)) {
         struct sev_director director = {.store = &d.store};
@@ -399,7 +409,7 @@ static const struct cli_command subcommands[] = {
 const struct cli_command cmd_inventory = {
     .name = "inventory",
     .summary = "Look after a Director's vehicles",
-    .details = "The Director may be running meanwhile: both work on the same database. Tokens are "
-               "made and certificates revoked through the admin API, too.",
+    .details = "The Director may be running meanwhile: both work on the same database. Where "
+               "that is not at hand the admin API does as well, with --server.",
     .options = options,
     .subcommands = subcommands};

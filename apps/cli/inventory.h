@@ -23,4 +23,10 @@ int inventory_token(struct cli *c);
 int inventory_revoke(struct cli *c);
 int inventory_told(struct cli *c);
 
+/* The same through the admin API. */
+int inventory_remote_add(struct cli *c);
+int inventory_remote_list(struct cli *c);
+int inventory_remote_show(struct cli *c);
+int inventory_remote_assign(struct cli *c, sev_slice wish);
+
 #endif

@@ -202,8 +202,8 @@ static sev_err check_version(struct api_call *c)
 static void refuse(struct api_call *c, sev_err e)
 {
     add_why(c->app, e);
-    if (c->who.name.len != 0 || (e != SEV_E_BEARER && e != SEV_E_RATE_LIMITED))
-        tell(c, SEV_EVENT_API_REFUSED, e); /* failed() has told of the others */
+    if (e != SEV_E_BEARER)
+        tell(c, SEV_EVENT_API_REFUSED, e); /* of those failed() has told */
     sev_exchange_refuse(c->app->x, e);
 }
 
