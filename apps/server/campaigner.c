@@ -12,7 +12,8 @@
 #include "secureev/campaign.h"
 #include "secureev/crypto_hosted.h"
 
-#define PAUSE_MS 1000 /* between looks, when there was nothing more to do */
+#define PAUSE_MS 1000         /* between looks, when there was nothing more to do */
+#define TROUBLE_PAUSE_MS 5000 /* a database that is gone fills no log meanwhile */
 
 struct campaigner {
     struct sev_director director;
@@ -49,12 +50,14 @@ static void *run(void *self)
 {
     struct campaigner *c = self;
     bool more = false;
-    while (!pause_for(c, more ? 0 : PAUSE_MS)) {
+    long pause = PAUSE_MS;
+    while (!pause_for(c, more ? 0 : pause)) {
         struct sev_arena arena = sev_arena_of(c->memory, SEV_DIRECTOR_ARENA_BYTES);
         struct sev_director_call call = {&arena, c->crypto, (sev_time)time(NULL)};
         /* What failed was told; it is tried again, but not at once. */
-        if (sev_campaigns_run(&c->runner, &call, &more) != SEV_OK)
-            more = false;
+        sev_err e = sev_campaigns_run(&c->runner, &call, &more);
+        more = more && e == SEV_OK;
+        pause = e == SEV_OK ? PAUSE_MS : TROUBLE_PAUSE_MS;
     }
     return NULL;
 }

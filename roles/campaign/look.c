@@ -112,6 +112,56 @@ static sev_err hear_primary(struct campaign_run *run, struct looking *l, bool *o
     return SEV_OK;
 }
 
+/* ------------------------------------------------- somebody else's assignment */
+
+static bool is_listed(sev_slice targets, const struct mark *m, sev_profile profile)
+{
+    sev_json j = sev_json_at(targets), ecus;
+    sev_json_str name, serial;
+    struct sev_target t;
+    sev_json_object(&j);
+    while (sev_json_member(&j, &name)) {
+        sev_slice value = SEV_EMPTY;
+        sev_json_skip(&j, &value);
+        if (sev_target_parse(name, value, profile, &t) != SEV_OK ||
+            memcmp(t.hashes.sha256, m->sha256, sizeof m->sha256) != 0)
+            continue;
+        ecus = sev_json_at(t.ecu_identifiers);
+        sev_json_object(&ecus);
+        while (sev_json_member(&ecus, &serial)) {
+            sev_json_skip(&ecus, NULL);
+            if (sev_json_str_eq_slice(serial, m->ecu))
+                return true;
+        }
+    }
+    return false;
+}
+
+/* A later assignment, for other ECUs, may still list what this one did: its correlation id is the
+ * one that the vehicle now reports. @param out_gone  it does not */
+static sev_err look_at_assignment(struct campaign_run *run, struct looking *l, bool *out_gone)
+{
+    const struct sev_store *s = run->d->store;
+    struct sev_assignment now;
+    *out_gone = false;
+    if (l->member->assigned == l->member->version || l->member->state == SEV_MEMBER_SUCCEEDED)
+        return SEV_OK;
+    sev_err e = s->assignment_get(s->self, l->member->vehicle, run->call->arena, &now);
+    if (e == SEV_OK)
+        e = sev_json_check(l->member->marks, sev_arena_scratch(run->call->arena), NULL, NULL);
+    if (e != SEV_OK)
+        return e;
+    sev_json j = sev_json_at(sev_json_get(l->member->marks, "ecus"));
+    sev_json_array(&j);
+    while (sev_json_element(&j)) {
+        struct mark m = {.boots = 0};
+        read_mark(&j, &m);
+        *out_gone = *out_gone || !is_listed(now.targets, &m, l->profile);
+    }
+    l->correlation = now.correlation_id;
+    return j.err == SEV_OK ? SEV_OK : SEV_E_STORE;
+}
+
 static sev_err hear_all(struct campaign_run *run, struct looking *l, bool *out_done,
                         bool *out_failed)
 {
@@ -165,8 +215,10 @@ sev_err campaign_look(struct campaign_run *run, const struct sev_member *member,
 {
     struct looking l = {.member = member, .profile = member->profile};
     struct campaign_finding f = {member->state, SEV_EMPTY};
-    bool done = false, broken = false;
+    bool done = false, broken = false, gone = false;
     sev_err e = campaign_correlation(&run->def, member->tries, run->call->arena, &l.correlation);
+    if (e == SEV_OK)
+        e = look_at_assignment(run, &l, &gone);
     /* Else nothing can be new; another instance's clock may be a little behind. */
     if (e == SEV_OK && member->seen + SEV_CLOCK_SKEW_SECONDS_MAX >= member->since)
         e = hear_all(run, &l, &done, &broken);
@@ -179,7 +231,7 @@ sev_err campaign_look(struct campaign_run *run, const struct sev_member *member,
         f.state = SEV_MEMBER_SUCCEEDED;
     else if (broken)
         f = (struct campaign_finding){SEV_MEMBER_FAILED, l.reason};
-    else if (member->assigned != member->version)
+    else if (gone)
         f = (struct campaign_finding){SEV_MEMBER_WITHDRAWN, SEV_LIT("superseded")};
     else if (member->state == SEV_MEMBER_ASSIGNED &&
              run->call->now - member->since >= run->def.timeout_s)

@@ -172,7 +172,7 @@ sev_err sev_sql_assignment_get(void *self, sev_slice vehicle, struct sev_arena *
                                struct sev_assignment *out)
 {
     struct sev_read r;
-    struct sev_assignment a;
+    struct sev_assignment a = {.version = 0};
     sev_read_begin(&r, self, arena, ASSIGNMENT_GET);
     sev_query_put(&r.q, vehicle);
     bool found = sev_read_row(&r);

@@ -408,6 +408,22 @@ TEST(campaign_run__another_assignment__ends_the_members_part)
     CHECK_TEXT(fleet_member("c", 0).reason, "superseded");
 }
 
+TEST(campaign_run__another_assignment_that_lists_it_still__changes_only_what_is_reported)
+{
+    struct sev_assignment a;
+    start(1, "1", "[{\"errorPercent\":100,\"percent\":100,\"successPercent\":1}]", "");
+    (void)fleet_call();
+    CHECK_OK(fleet.store.assignment_get(fleet.store.self, fleet_id(0), &fleet.arena, &a));
+    a.version = 2;
+    a.correlation_id = SEV_LIT("another");
+    CHECK_OK(fleet.store.assign(fleet.store.self, &a, NULL));
+    fleet_run();
+    CHECK_EQ(fleet_member("c", 0).state, SEV_MEMBER_ASSIGNED);
+    fleet_report(0, false, false, "another", false);
+    fleet_run();
+    CHECK_EQ(fleet_member("c", 0).state, SEV_MEMBER_FAILED);
+}
+
 /* ----------------------------------------------------------- invalid releases */
 
 static sev_err invalidate(void)
