@@ -94,9 +94,13 @@ static sev_err check_waiting(struct putting *p)
         bool same_role = strcmp(f->role, p->file.role) == 0;
         if (same_role && f->version > p->file.version)
             return SEV_E_CONFLICT;
-        if (same_role && f->version == p->file.version && !sev_slice_eq(f->bytes, p->file.bytes))
+        bool same = same_role && f->version == p->file.version;
+        bool equal = same && sev_slice_eq(f->bytes, p->file.bytes);
+        /* A root that waits was shown to nobody, and the next one must have this very version: its
+         * holders may mend it. */
+        if (same && !equal && strcmp(f->role, "root") != 0)
             return SEV_E_EQUIVOCATION;
-        p->waits = p->waits || (same_role && f->version == p->file.version);
+        p->waits = p->waits || equal;
         if (!same_role)
             p->set[kept++] = *f;
     }

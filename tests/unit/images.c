@@ -537,6 +537,28 @@ TEST(images__root_with_another_online_key__takes_effect_when_the_signer_has_it)
     reader_free(&r);
 }
 
+/* Whoever made a root that cannot take effect may mend it, as long as it waits. */
+TEST(images__root_that_waits__may_be_mended)
+{
+    struct desk other;
+    begin();
+    desk_copy(&other, &u.served);
+    CHECK_OK(desk_rotate(&s, "targets", SPARE_1)); /* nobody signs targets with that */
+    CHECK_OK(desk_ceremony(&s, DESK_EVERYBODY));
+    CHECK_OK(desk_publish(&s, DESK_EVERYBODY));
+    CHECK_OK(put_file(&u, &desk_itself, &s, "root"));
+    CHECK(!u.result.published);
+    CHECK_OK(desk_rotate(&other, "root", ROOT_1));
+    CHECK_OK(desk_ceremony(&other, DESK_EVERYBODY));
+    CHECK_OK(desk_publish(&other, DESK_EVERYBODY));
+    CHECK_OK(put_file(&u, &desk_itself, &other, "root"));
+    CHECK(u.result.published);
+    CHECK_ERR(put_version(&u, &desk_itself, &s, "root", 2), SEV_E_EQUIVOCATION);
+    CHECK(client_sees(&u, &r, "oem/a.img"));
+    CHECK_OK(put_file(&u, &supplier, &s, "supplier"));
+    reader_free(&r);
+}
+
 /* A revoked supplier's uploads end with the targets that revoke it, those that wait too. */
 TEST(images__supplier_that_was_revoked__brings_nothing_more)
 {
