@@ -641,12 +641,14 @@ static const struct cli_command subcommands[] = {
 
 static const struct cli_example examples[] = {
     {"Verify a log and remember what was seen",
-     "secureev audit verify --server https://log.example:8003 --ca ca.pem --certificate me.pem \\\n"
-     "  --key me.key --log-key log.example/ev+... --witness w1.example+... --state log.state"},
+     "secureev audit verify --server https://log.example:8003 --ca ca.pem \\\n"
+     "  --certificate me.pem --key me.key --log-key log.example/ev+... \\\n"
+     "  --witness w1.example+... --state log.state"},
     {"Prove that a vehicle was assigned something, and check it elsewhere",
-     "secureev audit prove --server https://log.example:8003 --ca ca.pem --log-key ... \\\n"
-     "  --vehicle did:secureev:car-1 --salt-file salt --what assign --out car-1.tlog-proof\n"
-     "secureev audit prove --log-key ... --check car-1.tlog-proof"},
+     "secureev audit prove --server https://log.example:8003 --ca ca.pem \\\n"
+     "  --certificate me.pem --key me.key --log-key log.example/ev+... \\\n"
+     "  --vehicle car-1 --salt-file salt --what assign --out car-1.tlog-proof\n"
+     "secureev audit prove --log-key log.example/ev+... --check car-1.tlog-proof"},
     {0}};
 
 const struct cli_command cmd_audit = {
