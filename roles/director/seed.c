@@ -62,8 +62,13 @@ sev_err sev_director_seed_register(const struct sev_director *d,
 {
     static const char *const names[] = {"primary", NULL};
     struct sev_decision decision = {call->now, vehicle, SEV_LIT("register"), SEV_EMPTY};
+    struct sev_vehicle row;
     struct form f;
-    sev_err e = read_form(call, body, &f);
+    sev_err e = d->store->vehicle_get(d->store->self, vehicle, call->arena, &row);
+    if (e == SEV_OK && row.profile != SEV_PROFILE_NATIVE)
+        e = SEV_E_NOT_FOUND; /* that dialect has no such keys */
+    if (e == SEV_OK)
+        e = read_form(call, body, &f);
     /* Whom the connection proved, and nobody else: or anybody could take a victim's place. */
     if (e == SEV_OK && !sev_slice_eq(f.vehicle, vehicle))
         e = SEV_E_WRONG_VEHICLE;

@@ -1,6 +1,6 @@
-/* Fuzz: what vehicles send to a Director beside status and manifest: who their ECUs are, in either
- * dialect, and what aktualizr's tell unasked. What reaches the store is within its bounds, and no
- * key or serial stands for two ECUs. The first byte says which it is. SPDX-License-Identifier: MIT
+/* Fuzz: what a Director is sent beside status and manifest: who a vehicle's ECUs are, in either
+ * dialect and in seed 001's words, what aktualizr's tell unasked, and wishes of operators. What
+ * reaches the store is within its bounds; the first byte says which. SPDX-License-Identifier: MIT
  */
 /* fuzz: -max_len=16384 */
 #include <stdlib.h>
@@ -55,6 +55,83 @@ static sev_err ecus_register(void *self, sev_slice id, sev_slice primary,
     return SEV_OK;
 }
 
+static const struct sev_ecu known[2] = {
+    {.serial = {(const uint8_t *)"a", 1}, .hardware_id = {(const uint8_t *)"hw", 2}},
+    {.serial = {(const uint8_t *)"b", 1}, .hardware_id = {(const uint8_t *)"hw", 2}}};
+
+static sev_err ecus_get(void *self, sev_slice id, struct sev_arena *arena, struct sev_ecu *out,
+                        uint32_t *out_count)
+{
+    (void)self, (void)id, (void)arena;
+    memcpy(out, known, sizeof known);
+    *out_count = 2;
+    return SEV_OK;
+}
+
+static sev_err assignment_get(void *self, sev_slice id, struct sev_arena *arena,
+                              struct sev_assignment *out)
+{
+    (void)self, (void)arena;
+    *out = (struct sev_assignment){.vehicle = id, .version = 7};
+    return SEV_OK;
+}
+
+static void check_canonical(sev_slice text)
+{
+    static uint32_t slots[16384];
+    struct sev_json_info info = {.canonical = 0};
+    MUST(sev_json_check(text, (struct sev_json_scratch){slots, 16384}, &info, NULL) == SEV_OK);
+    MUST((info.canonical & SEV_CANON_OLPC) != 0 && (info.canonical & SEV_CANON_ASCII) != 0);
+}
+
+/* Each image is for ECUs of this vehicle, none of which gets two. */
+static sev_err assign(void *self, const struct sev_assignment *a,
+                      const struct sev_decision *decision)
+{
+    unsigned given[2] = {0, 0};
+    sev_json_str name, serial;
+    sev_json j = sev_json_at(a->targets);
+    (void)self;
+    MUST(a->version == 8 && decision->reason.len > 0);
+    check_canonical(a->targets);
+    if (a->groups.len != 0)
+        check_canonical(a->groups);
+    sev_json_object(&j);
+    while (sev_json_member(&j, &name)) {
+        sev_slice value = SEV_EMPTY;
+        sev_json_skip(&j, &value);
+        MUST(sev_name_is_clean(name.raw));
+        sev_json k = sev_json_at(sev_json_get(sev_json_get(value, "custom"), "ecuIdentifiers"));
+        sev_json_object(&k);
+        while (sev_json_member(&k, &serial)) {
+            sev_json_skip(&k, NULL);
+            bool first = sev_json_str_is(serial, "a");
+            MUST(first || sev_json_str_is(serial, "b"));
+            MUST(given[first]++ == 0);
+        }
+        MUST(k.err == SEV_OK);
+    }
+    MUST(j.err == SEV_OK);
+    return SEV_OK;
+}
+
+static void wish(const struct sev_director *d, const struct sev_director_call *call, sev_slice body)
+{
+    static uint32_t slots[16384];
+    struct sev_json_scratch scratch = {slots, 16384};
+    int64_t version = 0;
+    if (sev_json_check(body, scratch, NULL, NULL) != SEV_OK)
+        return;
+    struct sev_director_wish w = {.vehicle = vehicle.id,
+                                  .actor = SEV_LIT("anna"),
+                                  .bundle_id = SEV_LIT("bundle"),
+                                  .correlation_id = SEV_LIT("urn:1"),
+                                  .targets = sev_json_get(body, "targets"),
+                                  .groups = sev_json_get(body, "groups")};
+    if (sev_director_assign(d, call, &w, &version) == SEV_OK)
+        MUST(version == 8);
+}
+
 static sev_err put(void *self, sev_slice id, const struct sev_told *told, uint32_t count)
 {
     (void)self, (void)id;
@@ -94,6 +171,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     static const struct sev_told_ops told = {.put = put};
     static const struct sev_store store = {.vehicle_get = vehicle_get,
                                            .ecus_register = ecus_register,
+                                           .ecus_replace = ecus_register,
+                                           .ecus_get = ecus_get,
+                                           .assignment_get = assignment_get,
+                                           .assign = assign,
                                            .decisions = decisions,
                                            .decision_add = decision_add,
                                            .told = &told};
@@ -104,7 +185,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         return 0;
     sev_slice body = sev_slice_of(data + 1, size - 1);
     vehicle.profile = (data[0] & 1) != 0 ? SEV_PROFILE_NATIVE : SEV_PROFILE_AKTUALIZR;
-    if ((data[0] & 2) != 0) {
+    if ((data[0] & 12) == 4) {
+        (void)sev_director_seed_register(&d, &call, vehicle.id, body);
+    } else if ((data[0] & 12) == 8) {
+        (void)sev_director_replace(&d, &call, vehicle.id, SEV_LIT("anna"), SEV_EMPTY, body);
+    } else if ((data[0] & 12) == 12) {
+        wish(&d, &call, body);
+    } else if ((data[0] & 2) != 0) {
         sev_err e = sev_director_told(&d, &call, vehicle.id, body);
         MUST(e == (vehicle.profile == SEV_PROFILE_NATIVE ? SEV_E_NOT_FOUND : SEV_OK));
     } else {
