@@ -673,3 +673,163 @@ TEST(audit__lines_of_a_witness__taken_only_if_they_verify)
     CHECK_EQ(note.count, 2);
     free((void *)request.ptr);
 }
+
+/* --------------------------------------------------------------------- mishaps */
+
+/* The store with a call that fails: number `fails_at` from now on, once. */
+static struct sev_log_ops faulty;
+static const struct sev_log_ops *real;
+static int fails_at, calls;
+
+static bool fails(void)
+{
+    return calls++ == fails_at;
+}
+
+static sev_err faulty_head(void *self, struct sev_arena *a, struct sev_log_head *out)
+{
+    return fails() ? SEV_E_IO : real->head(self, a, out);
+}
+static sev_err faulty_find(void *self, sev_slice source, int64_t sequence, int64_t *out_index,
+                           uint8_t out_hash[SEV_SHA256_BYTES])
+{
+    return fails() ? SEV_E_IO : real->find(self, source, sequence, out_index, out_hash);
+}
+static sev_err faulty_append(void *self, const struct sev_log_append *append)
+{
+    return fails() ? SEV_E_IO : real->append(self, append);
+}
+static sev_err faulty_hashes(void *self, uint8_t level, int64_t first, uint32_t count,
+                             uint8_t (*out)[SEV_SHA256_BYTES])
+{
+    return fails() ? SEV_E_IO : real->hashes(self, level, first, count, out);
+}
+static sev_err faulty_entries(void *self, int64_t first, uint32_t count, struct sev_arena *a,
+                              sev_slice *out)
+{
+    return fails() ? SEV_E_IO : real->entries(self, first, count, a, out);
+}
+static sev_err faulty_checkpoint_put(void *self, int64_t expected, int64_t size, sev_slice note)
+{
+    return fails() ? SEV_E_IO : real->checkpoint_put(self, expected, size, note);
+}
+static sev_err faulty_cosigned_get(void *self, sev_slice origin, int64_t *size, uint8_t *root)
+{
+    return fails() ? SEV_E_IO : real->cosigned_get(self, origin, size, root);
+}
+static sev_err faulty_cosigned_put(void *self, sev_slice origin, int64_t expected, int64_t size,
+                                   const uint8_t *root)
+{
+    return fails() ? SEV_E_IO : real->cosigned_put(self, origin, expected, size, root);
+}
+
+static void begin_faulty(void)
+{
+    begin();
+    real = f.store.log;
+    faulty = *real;
+    faulty.head = faulty_head;
+    faulty.find = faulty_find;
+    faulty.append = faulty_append;
+    faulty.hashes = faulty_hashes;
+    faulty.entries = faulty_entries;
+    faulty.checkpoint_put = faulty_checkpoint_put;
+    faulty.cosigned_get = faulty_cosigned_get;
+    faulty.cosigned_put = faulty_cosigned_put;
+    f.store.log = f.second.log = &faulty;
+}
+
+/* A day of a log: leaves, a checkpoint, a tile of each kind, a witness. The first error ends it. */
+static sev_err live(int64_t first, uint64_t *cosigned)
+{
+    static const char *const keys[] = {"log"};
+    static uint8_t answer_room[8192], lines_room[1024];
+    sev_buf answer = sev_buf_of(answer_room, sizeof answer_room);
+    sev_buf lines = sev_buf_of(lines_room, sizeof lines_room);
+    struct sev_tlog_tile tile = {0, 0, 1};
+    sev_slice bytes = SEV_EMPTY, request = SEV_EMPTY;
+    int64_t size = 0;
+    uint64_t its = 0;
+    sev_err e = add(body_of(first, 3, "status"), &answer);
+    if (e == SEV_OK)
+        e = sev_audit_sign(&f.log, &f.sign, keys, 1, arena(), &size);
+    if (e == SEV_OK)
+        e = sev_audit_tile(&f.log, &tile, arena(), &bytes);
+    tile.level = SEV_TLOG_ENTRIES_LEVEL;
+    if (e == SEV_OK)
+        e = sev_audit_tile(&f.log, &tile, arena(), &bytes);
+    if (e == SEV_OK)
+        e = sev_audit_ask_witness(&f.log, *cosigned, arena(), &request);
+    if (e == SEV_OK) {
+        struct sev_arena rest =
+            sev_arena_of(f.memory + f.arena.used, sizeof f.memory - f.arena.used);
+        e = sev_audit_cosign(&f.witness, NULL, &f.sign, request, &lines, &its);
+        if (e == SEV_E_CONFLICT && its != *cosigned)
+            *cosigned = its; /* it remembered, and its answer was lost: the log asks from there */
+        if (e == SEV_OK)
+            e = sev_audit_cosigned(&f.log, NULL, &f.witness_key, request, sev_buf_slice(&lines),
+                                   &rest);
+    }
+    if (e == SEV_OK)
+        *cosigned = (uint64_t)size;
+    return e;
+}
+
+TEST(audit__every_call_to_the_store_fails_once__all_is_well_the_next_time)
+{
+    begin_faulty();
+    uint64_t cosigned = 0;
+    int64_t size = 0;
+    int at = 0;
+    for (;; at++) {
+        calls = 0;
+        fails_at = at;
+        sev_err e = live(size + 1, &cosigned);
+        if (e == SEV_OK)
+            break;
+        CHECK_ERR(e, SEV_E_IO);
+        /* The same leaves again: those that came in are not there twice. */
+        fails_at = -1;
+        for (int i = 0; i < 2 && (e = live(size + 1, &cosigned)) == SEV_E_CONFLICT;)
+            i++;
+        CHECK_OK(e);
+        size += 3;
+        struct sev_note note;
+        CHECK_EQ(checkpoint_of(&note).size, size);
+        CHECK_EQ(note.count, 2);
+    }
+    CHECK(at > 12);
+}
+
+TEST(audit__little_memory__told_and_nothing_changed)
+{
+    static uint8_t room[8192];
+    static const char *const keys[] = {"log"};
+    struct sev_tlog_tile tile = {SEV_TLOG_ENTRIES_LEVEL, 0, 3};
+    int64_t size = 0;
+    begin();
+    add_leaves(1, 3);
+    sign_log();
+    add_leaves(4, 3);
+    sev_slice body = body_of(7, 3, "status"), bytes = SEV_EMPTY;
+    bool added = false, signed_once = false;
+    for (size_t cap = 0; cap < sizeof f.memory; cap += cap < 4096 ? 256 : cap / 3) {
+        sev_buf answer = sev_buf_of(room, sizeof room);
+        struct sev_arena a = sev_arena_of(f.memory, cap);
+        sev_err e = sev_audit_tile(&f.log, &tile, &a, &bytes);
+        CHECK(e == SEV_OK || e == SEV_E_MEMORY);
+        a = sev_arena_of(f.memory, cap);
+        e = sev_audit_ask_witness(&f.log, 0, &a, &bytes);
+        CHECK(e == SEV_OK || e == SEV_E_MEMORY);
+        a = sev_arena_of(f.memory, cap);
+        e = sev_audit_sign(&f.log, &f.sign, keys, 1, &a, &size);
+        CHECK(e == SEV_OK || (e == SEV_E_MEMORY && !signed_once));
+        signed_once = e == SEV_OK;
+        a = sev_arena_of(f.memory, cap);
+        e = sev_audit_add(&f.log, &a, SEV_LIT("director"), body, &answer);
+        CHECK(e == SEV_OK || (e == SEV_E_MEMORY && !added && answer.len == 0));
+        added = e == SEV_OK;
+    }
+    CHECK(added && signed_once);
+    CHECK_EQ(sign_log(), 9);
+}
