@@ -220,7 +220,9 @@ static void answer_register(struct app_call *c)
 {
     struct job job;
     begin(c, &job);
-    sev_err e = sev_director_seed_register(&job.director, &job.call, job.vehicle, c->body);
+    sev_err e = is_of_other_dialect(&job, SEV_PROFILE_NATIVE)
+                    ? SEV_E_NOT_FOUND
+                    : sev_director_seed_register(&job.director, &job.call, job.vehicle, c->body);
     end(c, &job, 200, e, SEV_LIT("{\"message\":\"the ECU is registered\",\"status\":\"success\"}"));
 }
 
@@ -229,9 +231,11 @@ static void answer_view(struct app_call *c, sev_slice asked)
     struct job job;
     sev_buf out = sev_buf_of(malloc(SEV_STATUS_ANSWER_BYTES_MAX), SEV_STATUS_ANSWER_BYTES_MAX);
     begin(c, &job);
-    sev_err e = out.ptr == NULL ? SEV_E_MEMORY
-                                : sev_director_seed_manifest(&job.director, &job.call, job.vehicle,
-                                                             asked, &out);
+    sev_err e = out.ptr == NULL ? SEV_E_MEMORY : SEV_OK;
+    if (e == SEV_OK && is_of_other_dialect(&job, SEV_PROFILE_NATIVE))
+        e = SEV_E_NOT_FOUND;
+    if (e == SEV_OK)
+        e = sev_director_seed_manifest(&job.director, &job.call, job.vehicle, asked, &out);
     end(c, &job, 200, e, sev_buf_slice(&out));
     free(out.ptr);
 }
