@@ -17,3 +17,5 @@ endforeach()
 target_link_libraries(bench_store sev_store sev_crypto_openssl sev_core)
 target_link_libraries(bench_campaign sev_campaign sev_director sev_signer sev_store sev_core
   sev_crypto_openssl sev_core)
+target_link_libraries(bench_fleet sev_director sev_signer sev_store sev_core sev_crypto_openssl
+  sev_core)
