@@ -29,8 +29,7 @@ static struct fleet {
     struct sev_director_call call;
     struct fleet_car cars[FLEET_MAX];
     int count;
-    sev_event_id last;
-    int alarms, troubles;
+    _Atomic int last, alarms, troubles; /* events */
 } fleet;
 
 static uint32_t fleet_provider; /* of the stores that are opened */
@@ -43,7 +42,7 @@ static const struct sev_campaign_actor fleet_bert = {{(const uint8_t *)"bert", 4
 static inline void fleet_note(void *self, const struct sev_event *event)
 {
     (void)self;
-    fleet.last = event->id;
+    fleet.last = (int)event->id;
     fleet.alarms += sev_event_level(event->id) == SEV_LEVEL_ALARM;
     fleet.troubles += event->id == SEV_EVENT_CAMPAIGN_TROUBLE;
 }

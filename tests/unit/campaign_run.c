@@ -1,6 +1,9 @@
 /* campaign_run - a campaign over a fleet, step by step: who is given what, what counts as success,
  * and everything that holds it up. SPDX-License-Identifier: MIT */
+#define _POSIX_C_SOURCE 200809L
 #include "fleet.h"
+
+#include <pthread.h>
 
 static int count_assigned(void)
 {
@@ -526,4 +529,54 @@ TEST(campaign_run__two_runners__do_not_get_in_each_others_way)
     CHECK_OK(sev_campaigns_run(&other, fleet_call(), &more));
     CHECK_EQ(fleet_count("c", 0, SEV_MEMBER_SUCCEEDED), 1);
     CHECK_EQ(count_assigned(), 6);
+}
+
+/* As two would who both believe that the other one's lease is over: claims alone hold them apart.
+ */
+static void *run_beside(void *unused)
+{
+    static uint8_t memory[SEV_DIRECTOR_ARENA_BYTES], keep[SEV_CAMPAIGN_KEEP_BYTES];
+    struct sev_campaign_runner r = {
+        .director = &fleet.d, .owner = fleet.runner.owner, .keep = {keep, sizeof keep, 0, 0}};
+    (void)unused;
+    for (int i = 0; i < 40; i++) {
+        struct sev_arena arena = sev_arena_of(memory, sizeof memory);
+        struct sev_director_call call = {&arena, NULL, FLEET_START};
+        bool more;
+        if (sev_campaigns_run(&r, &call, &more) != SEV_OK)
+            return (void *)1;
+    }
+    return NULL;
+}
+
+static void side_by_side(void)
+{
+    pthread_t thread;
+    void *failed = NULL;
+    fleet_begin(60);
+    CHECK_OK(fleet_create("25", FLEET_ALL, "1000", ""));
+    fleet_approve();
+    for (int round = 0; round < 3; round++) {
+        CHECK_EQ(pthread_create(&thread, NULL, run_beside, NULL), 0);
+        for (int i = 0; i < 40; i++) {
+            bool more;
+            CHECK_OK(sev_campaigns_run(&fleet.runner, fleet_call(), &more));
+        }
+        CHECK_EQ(pthread_join(thread, &failed), 0);
+        CHECK(failed == NULL);
+        fleet_check("c", 25);
+        CHECK_EQ(count_assigned(), round < 2 ? 25 * (round + 1) : 60);
+        for (int i = 0; i < fleet.count; i++)
+            if (fleet_member("c", i).state == SEV_MEMBER_ASSIGNED)
+                fleet_succeed(i);
+    }
+    fleet_run();
+    CHECK_EQ(fleet_state("c"), SEV_CAMPAIGN_DONE);
+}
+
+TEST(campaign_run__two_runners_at_the_same_time__give_nobody_anything_twice)
+{
+    for (fleet_provider = 0; fleet_provider < store_provider_count; fleet_provider++)
+        side_by_side();
+    fleet_provider = 0;
 }
