@@ -45,6 +45,8 @@
     X(GET, "/operators/{operator}", ADMIN, 0, 0, operator_get)                                     \
     X(PATCH, "/operators/{operator}", ADMIN, API_VERSIONED, 4096, operator_change)                 \
     X(POST, "/operators/{operator}/rotate", ADMIN, API_SECRET, 0, operator_rotate)                 \
+    X(GET, "/vehicles/{vehicle}/tags", VIEWER, 0, 0, tags_get)                                     \
+    X(PUT, "/vehicles/{vehicle}/tags", PUBLISHER, 0, 32768, tags_set)                              \
     X(GET, "/campaigns", VIEWER, 0, 0, campaign_list)                                              \
     X(POST, "/campaigns", PUBLISHER, 0, SEV_CAMPAIGN_BYTES_MAX, campaign_create)                   \
     X(GET, "/campaigns/{campaign}", VIEWER, 0, 0, campaign_get)                                    \

@@ -36,6 +36,7 @@ const struct api_schema api_schemas_campaigns[] = {
                             "releaseCounterMax": {"type": "integer", "minimum": 0},
                             "releaseCounterMin": {"type": "integer", "minimum": 0}}},
                     "models": {"$ref": "#/components/schemas/Texts"},
+                    "tags": {"$ref": "#/components/schemas/Texts"},
                     "vehicles": {"$ref": "#/components/schemas/Texts"},
                     "vinPrefixes": {"$ref": "#/components/schemas/Texts"}}},
             "groups": {"type": "array", "minItems": 1, "maxItems": 16, "items": {
@@ -177,6 +178,14 @@ const struct api_schema api_schemas_campaigns[] = {
         "additionalProperties": false,
         "properties": {
             "items": {"type": "array", "items": {"$ref": "#/components/schemas/Invalidation"}}}})},
+    {"Tags", JSON({
+        "type": "object",
+        "required": ["tags"],
+        "additionalProperties": false,
+        "properties": {
+            "remark": {"type": "string", "maxLength": 1024},
+            "tags": {"type": "array", "maxItems": 64, "uniqueItems": true,
+                "items": {"type": "string", "minLength": 1, "maxLength": 64}}}})},
     {"NewInvalidation", JSON({
         "type": "object",
         "required": ["remark", "sha256"],
@@ -552,6 +561,51 @@ sev_err api_campaign_members(struct api_call *call)
     page.last = sev_buf_slice(&b);
     end_page(&page);
     return e;
+}
+
+/* ---------------------------------------------------------------------- tags */
+
+static sev_err answer_tags(struct api_call *call)
+{
+    const struct sev_store *s = call->admin.store;
+    sev_slice tags;
+    sev_err e = s->campaigns->tags_get(s->self, call->app->params[0], call->admin.arena, &tags);
+    if (e != SEV_OK)
+        return e;
+    sev_json_w_object(call->w);
+    sev_json_w_name(call->w, SEV_LIT("tags"));
+    sev_json_w_raw(call->w, tags.len == 0 ? SEV_LIT("[]") : tags);
+    sev_json_w_object_end(call->w);
+    return SEV_OK;
+}
+
+const struct api_doc api_doc_tags_get = {
+    .summary = "Words by which a vehicle is grouped", .status = 200, .answer = "Tags"};
+
+sev_err api_tags_get(struct api_call *call)
+{
+    return answer_tags(call);
+}
+
+const struct api_doc api_doc_tags_set = {.summary = "Group a vehicle by words, for filters",
+                                         .about = "In place of those that it had.",
+                                         .body = "Tags",
+                                         .status = 200,
+                                         .answer = "Tags"};
+
+sev_err api_tags_set(struct api_call *call)
+{
+    struct sev_director d = director_of(call);
+    struct sev_director_call c = director_call(call);
+    struct sev_campaign_actor actor = {call->admin.actor, SEV_EMPTY};
+    sev_slice tags = SEV_EMPTY;
+    const struct sev_form_member members[] = {
+        {"remark", SEV_FORM_TEXT, false, SEV_CAMPAIGN_REMARK_BYTES_MAX, &actor.remark, NULL, NULL},
+        {"tags", SEV_FORM_JSON, true, 32768, &tags, NULL, NULL}};
+    sev_err e = sev_form_read(call->app->body, call->admin.arena, members, 2);
+    if (e == SEV_OK)
+        e = sev_vehicle_tag(&d, &c, call->app->params[0], tags, &actor);
+    return e == SEV_OK ? answer_tags(call) : e;
 }
 
 /* ------------------------------------------------------------------ releases */

@@ -33,7 +33,7 @@ struct sev_campaign_group {
 struct sev_campaign_definition {
     sev_slice name, correlation_id;
     struct {
-        struct sev_campaign_list models, vin_prefixes, vehicles, hardware_ids;
+        struct sev_campaign_list models, vin_prefixes, vehicles, hardware_ids, tags;
         bool
             has_installed; /**< some ECU of that hardware id runs that image, within the counters */
         struct {
@@ -161,6 +161,15 @@ SEV_MUST_USE sev_err sev_campaign_act(const struct sev_director *d,
 SEV_MUST_USE sev_err sev_campaign_retry(const struct sev_director *d,
                                         const struct sev_director_call *call, sev_slice name,
                                         const struct sev_campaign_actor *actor, int64_t *out_count);
+/**
+ * Put a vehicle into groups that filters know.
+ *
+ * @param tags  array of texts of SEV_TAG_BYTES_MAX, none twice; in any form of JSON
+ * @retval SEV_E_MALFORMED, SEV_E_JSON_..., SEV_E_NOT_FOUND
+ */
+SEV_MUST_USE sev_err sev_vehicle_tag(const struct sev_director *d,
+                                     const struct sev_director_call *call, sev_slice vehicle,
+                                     sev_slice tags, const struct sev_campaign_actor *actor);
 /** Nobody gets the release with this digest any more, by no campaign and no operator; where it is
  *  assigned and not installed it is taken back, by sev_campaigns_run.
  *  @retval SEV_E_EXISTS  it was invalidated before */

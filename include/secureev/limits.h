@@ -101,6 +101,8 @@
 #define SEV_CAMPAIGN_TARGETS_MAX 64 /* hardware ids that get an image */
 #define SEV_CAMPAIGN_WINDOWS_MAX 8
 #define SEV_CAMPAIGN_REMARK_BYTES_MAX 1024
+#define SEV_TAGS_MAX 64 /* of one vehicle */
+#define SEV_TAG_BYTES_MAX 64
 #define SEV_CAMPAIGN_TRIES_MAX 10                   /* of one vehicle */
 #define SEV_CAMPAIGN_RATE_MAX 1000000               /* starts per minute */
 #define SEV_CAMPAIGN_BATCH_MAX 64                   /* vehicles in one transaction that assigns */

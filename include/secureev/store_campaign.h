@@ -122,6 +122,7 @@ struct sev_fleet_vehicle {
     int64_t place;
     sev_slice id, vin, model;
     sev_profile profile;
+    sev_slice tags; /**< canonical array of strings; empty: none */
     const struct sev_ecu *ecus;
     uint32_t ecu_count;
 };
@@ -164,6 +165,10 @@ struct sev_campaign_ops {
     sev_err (*lease)(void *self, sev_slice name, sev_slice owner, sev_time now, sev_time until);
     sev_err (*counts)(void *self, sev_slice name, struct sev_campaign_counts *out);
 
+    /** Words that operators group vehicles by: canonical array, empty for none. */
+    sev_err (*tags_get)(void *self, sev_slice vehicle, struct sev_arena *arena, sev_slice *out);
+    sev_err (*tags_set)(void *self, sev_slice vehicle, sev_slice tags,
+                        const struct sev_decision *decision);
     /** Vehicles in the order of their places, after `after`, with their ECUs. */
     sev_err (*fleet)(void *self, int64_t after, uint32_t count_max, struct sev_arena *arena,
                      sev_fleet_visit *visit, void *context);

@@ -149,6 +149,8 @@ static void filter(struct reader *r, struct sev_campaign_definition *d)
             installed(r, d);
         else if (sev_json_str_is(name, "models"))
             list(r, "filter.models", &d->filter.models);
+        else if (sev_json_str_is(name, "tags"))
+            list(r, "filter.tags", &d->filter.tags);
         else if (sev_json_str_is(name, "vehicles"))
             list(r, "filter.vehicles", &d->filter.vehicles);
         else if (sev_json_str_is(name, "vinPrefixes"))
@@ -165,6 +167,14 @@ static bool begins_with_one(const struct sev_campaign_list *list, sev_slice text
             memcmp(text.ptr, list->items[i].ptr, list->items[i].len) == 0)
             return true;
     return false;
+}
+
+static bool is_tagged(const struct sev_campaign_definition *d, sev_slice tags)
+{
+    for (uint32_t i = 0; i < d->filter.tags.count; i++)
+        if (tags.len != 0 && sev_strings_contain(tags, d->filter.tags.items[i]))
+            return true;
+    return d->filter.tags.count == 0;
 }
 
 static bool runs(const struct sev_campaign_definition *d, const struct sev_ecu *ecu)
@@ -193,7 +203,7 @@ bool sev_campaign_matches(const struct sev_campaign_definition *d,
     if ((d->filter.models.count != 0 && !campaign_list_has(&d->filter.models, v->model)) ||
         (d->filter.vehicles.count != 0 && !campaign_list_has(&d->filter.vehicles, v->id)) ||
         (d->filter.vin_prefixes.count != 0 && !begins_with_one(&d->filter.vin_prefixes, v->vin)) ||
-        v->profile == SEV_PROFILE_TUF)
+        v->profile == SEV_PROFILE_TUF || !is_tagged(d, v->tags))
         return false;
     for (uint32_t i = 0; i < v->ecu_count; i++) {
         image = image || has_image_for(d, &v->ecus[i]);

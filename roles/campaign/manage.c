@@ -267,3 +267,56 @@ sev_err sev_release_invalidate(const struct sev_director *d, const struct sev_di
     d->events.emit(d->events.self, &told);
     return SEV_OK;
 }
+
+/* ---------------------------------------------------------------------- tags */
+
+static sev_err check_tags(sev_slice tags)
+{
+    sev_json j = sev_json_at(tags), others;
+    sev_json_str tag, other;
+    uint32_t count = 0;
+    sev_json_array(&j);
+    while (sev_json_element(&j)) {
+        sev_json_string(&j, &tag);
+        if (j.err != SEV_OK || ++count > SEV_TAGS_MAX || tag.raw.len == 0 ||
+            sev_json_str_len(tag) > SEV_TAG_BYTES_MAX)
+            return SEV_E_MALFORMED;
+        uint32_t same = 0;
+        others = sev_json_at(tags);
+        sev_json_array(&others);
+        while (sev_json_element(&others)) {
+            sev_json_string(&others, &other);
+            same += others.err == SEV_OK && sev_json_str_eq(tag, other);
+        }
+        if (same > 1)
+            return SEV_E_JSON_DUPLICATE;
+    }
+    return j.err;
+}
+
+sev_err sev_vehicle_tag(const struct sev_director *d, const struct sev_director_call *call,
+                        sev_slice vehicle, sev_slice tags, const struct sev_campaign_actor *actor)
+{
+    struct sev_decision decision = {call->now, actor->name, SEV_LIT("tag"), SEV_EMPTY};
+    sev_buf form = campaign_buf(call->arena, tags.len + 1);
+    sev_buf b = campaign_buf(call->arena, 64 + tags.len + 6 * actor->remark.len);
+    sev_err e = actor_fits(actor) ? SEV_OK : SEV_E_MALFORMED;
+    if (e == SEV_OK)
+        e = sev_arena_want(
+            sev_json_canonical(tags, SEV_CANON_OLPC, sev_arena_scratch(call->arena), &form));
+    if (e == SEV_OK)
+        e = check_tags(sev_buf_slice(&form));
+    sev_json_writer w = sev_json_writer_to(&b);
+    sev_json_w_object(&w);
+    if (actor->remark.len != 0)
+        sev_json_w_string_member(&w, "remark", actor->remark);
+    sev_json_w_name(&w, SEV_LIT("tags"));
+    sev_json_w_raw(&w, sev_buf_slice(&form));
+    sev_json_w_object_end(&w);
+    if (e == SEV_OK)
+        e = sev_arena_want(sev_json_w_end(&w));
+    decision.reason = sev_buf_slice(&b);
+    if (e == SEV_OK)
+        e = campaign_ops(d)->tags_set(d->store->self, vehicle, sev_buf_slice(&form), &decision);
+    return e;
+}

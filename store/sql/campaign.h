@@ -51,6 +51,9 @@ sev_err sev_sql_retry(void *self, sev_slice name, int64_t tries_max, sev_time no
                       const struct sev_decision *decision, int64_t *out_count);
 
 /* release.c */
+sev_err sev_sql_tags_get(void *self, sev_slice vehicle, struct sev_arena *arena, sev_slice *out);
+sev_err sev_sql_tags_set(void *self, sev_slice vehicle, sev_slice tags,
+                         const struct sev_decision *decision);
 sev_err sev_sql_fleet(void *self, int64_t after, uint32_t count_max, struct sev_arena *arena,
                       sev_fleet_visit *visit, void *context);
 sev_err sev_sql_installation_put(void *self, sev_slice vehicle, const struct sev_installation *i);

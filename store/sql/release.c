@@ -4,9 +4,11 @@
 
 /* clang-format off */
 #define TABLE(X) \
-    X(FLEET, "SELECT v.key, v.id, v.vin, v.model, v.profile, e.key, e.serial, e.hardware_id, " \
+    X(TAGS_GET, "SELECT tags FROM vehicle WHERE id = $1") \
+    X(TAGS_SET, "UPDATE vehicle SET tags = $1 WHERE key = $2") \
+    X(FLEET, "SELECT v.key, v.id, v.vin, v.model, v.profile, v.tags, e.key, e.serial, e.hardware_id, " \
         "e.installed_name, e.installed_length, e.installed_sha256, e.release_counter, " \
-        "e.report_counter, e.boot_count FROM (SELECT key, id, vin, model, profile FROM vehicle " \
+        "e.report_counter, e.boot_count FROM (SELECT key, id, vin, model, profile, tags FROM vehicle " \
         "WHERE key > $1 ORDER BY key LIMIT $2) v LEFT JOIN ecu e " \
         "ON e.key BETWEEN v.key * 256 AND v.key * 256 + 255 ORDER BY v.key, e.key") \
     X(INSTALLATION_PUT, "INSERT INTO installation (vehicle, counter, success, code, " \
@@ -51,6 +53,7 @@ static struct fleet_row *begin_vehicle(struct sev_read *r, int64_t place)
     v->vehicle.vin = sev_read_text(r);
     v->vehicle.model = sev_read_text(r);
     v->vehicle.profile = (sev_profile)sev_read_number(r);
+    v->vehicle.tags = sev_read_text(r);
     return v;
 }
 
@@ -59,6 +62,7 @@ static void skip_vehicle(struct sev_read *r)
     for (int i = 0; i < 3; i++)
         (void)sev_query_get(&r->q);
     (void)sev_read_number(r);
+    (void)sev_query_get(&r->q);
 }
 
 static void read_ecu(struct sev_read *r, struct fleet_row *v)
@@ -126,6 +130,55 @@ sev_err sev_sql_fleet(void *self, int64_t after, uint32_t count_max, struct sev_
     }
     for (v = first; v != NULL && visit(context, &v->vehicle);)
         v = v->next;
+    return SEV_OK;
+}
+
+/* ---------------------------------------------------------------------- tags */
+
+struct tagging {
+    sev_slice vehicle, tags;
+    const struct sev_decision *decision;
+};
+
+static sev_err run_tags_set(struct sev_db *db, const void *arguments)
+{
+    const struct tagging *a = arguments;
+    struct sev_found found;
+    struct sev_query q;
+    sev_err e = sev_sql_find(db, a->vehicle, SEV_EMPTY, &found);
+    if (e != SEV_OK)
+        return e;
+    sev_query_begin(&q, db, TAGS_SET);
+    sev_query_put(&q, a->tags);
+    sev_query_put_int(&q, found.key);
+    e = sev_query_run(&q);
+    return e == SEV_OK ? sev_sql_explain(db, found.key, a->decision) : e;
+}
+
+sev_err sev_sql_tags_set(void *self, sev_slice vehicle, sev_slice tags,
+                         const struct sev_decision *decision)
+{
+    struct tagging a = {vehicle, tags, decision};
+    bool fits = sev_store_text_fits(tags, 0, SEV_TAGS_MAX * (6 * SEV_TAG_BYTES_MAX + 3) + 2);
+    sev_err e = fits ? sev_store_check_id(vehicle) : SEV_E_MALFORMED;
+    if (e == SEV_OK)
+        e = sev_store_check_decision(decision);
+    return e == SEV_OK ? sev_sql_write(self, run_tags_set, &a) : e;
+}
+
+sev_err sev_sql_tags_get(void *self, sev_slice vehicle, struct sev_arena *arena, sev_slice *out)
+{
+    struct sev_read r;
+    sev_slice tags = SEV_EMPTY;
+    sev_read_begin(&r, self, arena, TAGS_GET);
+    sev_query_put(&r.q, vehicle);
+    bool found = sev_read_row(&r);
+    if (found)
+        tags = sev_read_text(&r);
+    sev_err e = sev_read_end(&r);
+    if (e != SEV_OK || !found)
+        return e != SEV_OK ? e : SEV_E_NOT_FOUND;
+    *out = tags;
     return SEV_OK;
 }
 

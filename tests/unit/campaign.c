@@ -272,6 +272,7 @@ static struct sev_fleet_vehicle vehicle(void)
                                       .id = SEV_LIT("v1"),
                                       .vin = SEV_LIT("WVW1"),
                                       .model = SEV_LIT("m"),
+                                      .tags = SEV_LIT("[\"blue\",\"taxi\"]"),
                                       .ecus = ecus,
                                       .ecu_count = 2};
 }
@@ -300,6 +301,8 @@ TEST(campaign__filter__takes_who_is_meant)
     CHECK(filtered("{\"installed\":{\"hardwareId\":\"brake\",\"releaseCounterMax\":1}}"));
     CHECK(!filtered("{\"installed\":{\"hardwareId\":\"brake\",\"releaseCounterMin\":2}}"));
     CHECK(!filtered("{\"models\":[\"m\"],\"vehicles\":[\"v0\"]}"));
+    CHECK(filtered("{\"tags\":[\"depot-7\",\"taxi\"]}"));
+    CHECK(!filtered("{\"tags\":[\"depot\"]}"));
 }
 
 TEST(campaign__vehicle_without_an_ecu_for_the_images__is_not_taken)

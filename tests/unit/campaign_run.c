@@ -513,6 +513,42 @@ TEST(campaign_run__aktualizr__is_told_apart_by_its_primarys_counter_and_installa
     CHECK_EQ(fleet_member("c", 1).state, SEV_MEMBER_SUCCEEDED);
 }
 
+TEST(campaign_run__tags__group_vehicles_and_bad_ones_are_refused)
+{
+    const sev_slice first = SEV_LIT("v000");
+    char many[SEV_TAGS_MAX * 8 + 16] = "[";
+    for (int i = 0; i <= SEV_TAGS_MAX; i++)
+        snprintf(many + strlen(many), sizeof many - strlen(many), "%s\"t%d\"", i == 0 ? "" : ",",
+                 i);
+    strcat(many, "]");
+    fleet_begin(2);
+    CHECK_OK(
+        sev_vehicle_tag(&fleet.d, fleet_call(), first, SEV_LIT(" [ \"taxi\" ] "), &fleet_anna));
+    CHECK_ERR(sev_vehicle_tag(&fleet.d, fleet_call(), first, SEV_LIT("[\"a\",\"a\"]"), &fleet_anna),
+              SEV_E_JSON_DUPLICATE);
+    CHECK_ERR(sev_vehicle_tag(&fleet.d, fleet_call(), first, SEV_LIT("[\"\"]"), &fleet_anna),
+              SEV_E_MALFORMED);
+    CHECK_ERR(sev_vehicle_tag(&fleet.d, fleet_call(), first, SEV_LIT("[1]"), &fleet_anna),
+              SEV_E_MALFORMED);
+    CHECK_ERR(sev_vehicle_tag(&fleet.d, fleet_call(), first, SEV_LIT("{}"), &fleet_anna),
+              SEV_E_MALFORMED);
+    CHECK_ERR(sev_vehicle_tag(&fleet.d, fleet_call(), first, store_text(many), &fleet_anna),
+              SEV_E_MALFORMED);
+    CHECK_ERR(sev_vehicle_tag(&fleet.d, fleet_call(), SEV_LIT("v9"), SEV_LIT("[]"), &fleet_anna),
+              SEV_E_NOT_FOUND);
+    const char *where;
+    sev_slice name;
+    CHECK_OK(sev_campaign_create(
+        &fleet.d, fleet_call(), &fleet_anna,
+        SEV_LIT("{\"name\":\"c\",\"concurrency\":9,\"filter\":{\"tags\":[\"taxi\"]},"
+                "\"groups\":" FLEET_ALL ",\"rate\":{\"perMinute\":9},\"targets\":" FLEET_IMAGE "}"),
+        &name, &where));
+    fleet_approve();
+    fleet_run();
+    CHECK_EQ(fleet_member("c", 0).state, SEV_MEMBER_ASSIGNED);
+    CHECK_EQ(fleet_member("c", 1).state, SEV_MEMBER_STATE_COUNT);
+}
+
 /* --------------------------------------------------------------- two runners */
 
 TEST(campaign_run__two_runners__do_not_get_in_each_others_way)

@@ -323,6 +323,25 @@ TEST(store_campaign__retry__lets_those_wait_who_have_tries_left)
 
 /* ------------------------------------------------------- fleet and releases */
 
+TEST(store_campaign__tags__are_those_that_were_set_last)
+{
+    EACH_STORE(s)
+    {
+        sev_slice tags = SEV_LIT("untouched");
+        struct sev_decision why = store_decision("tag");
+        begin(&s);
+        CHECK_OK(ops_of(&s)->tags_get(s.self, SEV_LIT("v1"), store_arena(), &tags));
+        CHECK_EQ(tags.len, 0);
+        CHECK_OK(ops_of(&s)->tags_set(s.self, SEV_LIT("v1"), SEV_LIT("[\"a\"]"), &why));
+        CHECK_OK(ops_of(&s)->tags_get(s.self, SEV_LIT("v1"), store_arena(), &tags));
+        CHECK_TEXT(tags, "[\"a\"]");
+        CHECK_EQ(store_count_decisions(&s, "v1"), 1);
+        CHECK_ERR(ops_of(&s)->tags_set(s.self, SEV_LIT("v9"), tags, &why), SEV_E_NOT_FOUND);
+        CHECK_ERR(ops_of(&s)->tags_get(s.self, SEV_LIT("v9"), store_arena(), &tags),
+                  SEV_E_NOT_FOUND);
+    }
+}
+
 static bool note_vehicle(void *context, const struct sev_fleet_vehicle *v)
 {
     struct listed *l = context;
