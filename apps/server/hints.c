@@ -43,6 +43,8 @@ static bool look(struct hints *h)
 {
     struct sev_arena arena = sev_arena_of(h->memory, ARENA_BYTES);
     int64_t newest = 0;
+    if (h->primed && sev_mqtt_state(h->mqtt).waiting == SEV_MQTT_WAITING_MAX)
+        return false; /* nothing fits: do not read all that was decided meanwhile again and again */
     sev_err e = h->store->hints->newest(h->store->self, &newest);
     if (e != SEV_OK || !h->primed) {
         h->primed = h->primed || e == SEV_OK;
