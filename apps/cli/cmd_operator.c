@@ -73,6 +73,9 @@ static void emit_token(sev_json_writer *w, const void *context)
 static int tell_token(struct cli *c, sev_slice name, sev_slice token)
 {
     struct told told = {name, token};
+    if (token.len == 0) /* asked twice, since the connection broke: it is told once */
+        return cli_fail(c, SEV_E_UNREACHABLE, "secureev operator rotate makes another",
+                        "it is done, but the answer with the token was lost");
     if (cli_json(c))
         return cli_print_json(c, emit_token, &told);
     cli_print_text(c, token);

@@ -257,7 +257,11 @@ static sev_slice without_token(struct api_call *c, sev_slice body)
     if ((c->route->flags & API_SECRET) == 0 || token.len == 0)
         return body;
     size_t from = (size_t)(token.ptr - body.ptr) - (sizeof name - 1);
-    size_t to = (size_t)(token.ptr - body.ptr) + token.len + 1; /* others follow it */
+    size_t to = (size_t)(token.ptr - body.ptr) + token.len;
+    if (body.ptr[to] == ',')
+        to++;
+    else if (body.ptr[from - 1] == ',')
+        from--;
     uint8_t *room = sev_arena_take(c->admin.arena, body.len);
     sev_buf b = sev_buf_of(room, room == NULL ? 0 : body.len);
     sev_buf_put(&b, body.ptr, from);
