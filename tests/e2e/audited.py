@@ -10,7 +10,9 @@ import ipaddress
 import json
 import os
 import socket
+import sqlite3
 import ssl
+import subprocess
 import tempfile
 import threading
 
@@ -105,13 +107,74 @@ def tile_path(level, index, width):
 # --------------------------------------------------------------------- world
 
 
+class Sqlite:
+    """Databases as files of a folder."""
+
+    def __init__(self, folder):
+        self.folder = folder
+
+    def place(self, name):
+        return f"{self.folder}/{name}.db"
+
+    def decided(self):
+        with sqlite3.connect(f"file:{self.place('director')}?mode=ro", uri=True) as db:
+            rows = db.execute("SELECT key, what FROM decision ORDER BY key")
+            return {key: what.decode() for key, what in rows}
+
+    def crash(self):
+        """There is no server whose power could fail."""
+
+    def stop(self):
+        pass
+
+
+class Postgres:
+    """A server of its own, with a schema for each database."""
+
+    def __init__(self, _):
+        here = os.path.dirname(os.path.abspath(__file__))
+        self.process = subprocess.Popen([f"{here}/../lib/postgres"], stdin=subprocess.PIPE,
+                                        stdout=subprocess.PIPE, text=True, start_new_session=True)
+        self.host, self.port = self.process.stdout.readline().split()
+        for name in ("director", "log"):
+            self.sql(f"CREATE SCHEMA {name}")
+
+    def sql(self, text):
+        return subprocess.run(["psql", "-XAtq", "-h", self.host, "-p", self.port, "-U", "secureev",
+                               "-d", "postgres", "-c", text], stdout=subprocess.PIPE, check=True,
+                              text=True).stdout.splitlines()
+
+    def place(self, name):
+        if name == "witness":
+            raise ValueError("it has a file of its own")
+        return (f"postgresql://secureev@/postgres?host={self.host}&port={self.port}"
+                f"&options=-csearch_path%3D{name}")
+
+    def decided(self):
+        rows = self.sql("SELECT key || ' ' || convert_from(what, 'UTF8') FROM director.decision "
+                        "ORDER BY key")
+        return {int(key): what for key, what in (row.split() for row in rows)}
+
+    def crash(self):
+        """As after a loss of power."""
+        self.process.stdin.write("restart\n")
+        self.process.stdin.flush()
+        assert self.process.stdout.readline() == "ok\n"
+
+    def stop(self):
+        self.process.stdin.close()
+        self.process.wait(60)
+        self.process.stdout.close()
+
+
 class Audited(World):
     """Director, log, witness and their signers. Nothing else of World's is made."""
 
     count_period = "1h"
 
-    def __init__(self):
+    def __init__(self, databases=Sqlite):
         self.dir = tempfile.mkdtemp(prefix="sev-a-")
+        self.databases = databases(self.dir)
         self.processes, self.traced = [], False
         self.env = dict(os.environ, HOME=self.dir, XDG_DATA_HOME=self.dir + "/data")
         self.write("pass", b"correct horse\n")
@@ -166,13 +229,15 @@ class Audited(World):
                 f"certificate_key = {self.server[1]}\n")
         self.director_config = self.write("director.conf", (
             f"[server]\nlog = json\n[director]\nlisten = 127.0.0.1:0\n{tls}"
-            f"database = {self.dir}/director.db\nmetadata = {self.dir}/roots\n"
+            f"database = {self.databases.place('director')}\n"
+            f"metadata = {self.dir}/roots\n"
             f"signer = {self.dir}/signer.sock\nthreads = 4\nenrolment = foreign\n"
             f"[audit]\nserver = https://127.0.0.1:{self.log_port}\n{peer}"
             f"salt_file = {self.dir}/salt\ncount_period = {self.count_period}\n").encode())
         self.log_config = self.write("log.conf", (
             f"[server]\nlog = json\n[log]\nlisten = 127.0.0.1:{self.log_port}\n{tls}"
-            f"database = {self.dir}/log.db\nsigner = {self.dir}/signer.sock\norigin = {ORIGIN}\n"
+            f"database = {self.databases.place('log')}\n"
+            f"signer = {self.dir}/signer.sock\norigin = {ORIGIN}\n"
             f"keys = log log-p256\nshippers = director\n"
             f"[cosigner one]\nserver = https://127.0.0.1:{self.witness_port}\n{peer}"
             f"key = {self.witness_vkey}\n").encode())
@@ -187,6 +252,10 @@ class Audited(World):
         self.witness, _ = self.start("secureevd", self.witness_config)
         self.audit_log, _ = self.start("secureevd", self.log_config)
         self.start_director()
+
+    def down(self):
+        super().down()
+        self.databases.stop()
 
     def start_director(self):
         self.director, ports = self.start("secureevd", self.director_config)
