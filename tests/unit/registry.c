@@ -637,11 +637,13 @@ TEST(challenge__answered_once_in_time_by_its_identity__and_not_otherwise)
     CHECK_ERR(prove(answer_to(other, did(), OTHER)), SEV_E_CHALLENGE); /* another's key */
     CHECK_OK(prove(answer_to(other, did(), IDENTITY)));                /* which spent nothing */
 
+    CHECK_OK(sev_challenge_make(&challenges, did(), NOW, c));
     for (size_t i = 0; i < SEV_CHALLENGE_BYTES; i++) {
-        begin_challenge(c);
-        c[i] ^= 1; /* another nonce, a later end, a forged tag */
-        CHECK_ERR(prove(answer_to(c, did(), IDENTITY)), SEV_E_CHALLENGE);
+        memcpy(other, c, sizeof other);
+        other[i] ^= 1; /* another nonce, a later end, a forged tag */
+        CHECK_ERR(prove(answer_to(other, did(), IDENTITY)), SEV_E_CHALLENGE);
     }
+    CHECK_OK(prove(answer_to(c, did(), IDENTITY)));
     begin_challenge(c);
     f.call.now += SEV_CHALLENGE_SECONDS + 1;
     CHECK_ERR(prove(answer_to(c, did(), IDENTITY)), SEV_E_CHALLENGE); /* stale */
