@@ -4,6 +4,8 @@
 #ifndef SEV_SERVER_API_H
 #define SEV_SERVER_API_H
 
+#include <pthread.h>
+
 #include "frame.h"
 #include "secureev/admin.h"
 #include "secureev/director.h"
@@ -173,6 +175,7 @@ struct api {
     struct sev_page *document;
     struct feed *feed;
     sev_time started;
+    pthread_mutex_t replacing; /**< of ECUs: their ETag is compared and they are changed */
 };
 
 #endif

@@ -459,23 +459,32 @@ static sev_err check_ecus_body(struct api_call *call, sev_slice *out_remark)
     return e == SEV_OK ? j.err : e;
 }
 
-sev_err api_ecus_replace(struct api_call *call)
+static sev_err replace_as_expected(struct api_call *call, sev_slice remark)
 {
     struct sev_director d = director_of(call);
     struct sev_director_call c = director_call(call);
-    struct ecus before, after;
+    struct ecus before;
     char tag[2 * 16 + 1];
-    sev_slice remark = SEV_EMPTY;
-    sev_err e = check_ecus_body(call, &remark);
-    if (e == SEV_OK)
-        e = read_ecus(call, &before);
+    sev_err e = read_ecus(call, &before);
     if (e != SEV_OK)
         return e;
     tag_of(&before, tag);
     if (!sev_slice_eq(call->expected, sev_slice_of(tag, strlen(tag))))
         return SEV_E_STALE;
-    e = sev_director_replace(&d, &c, call->app->params[0], call->admin.actor, remark,
-                             call->app->body);
+    return sev_director_replace(&d, &c, call->app->params[0], call->admin.actor, remark,
+                                call->app->body);
+}
+
+sev_err api_ecus_replace(struct api_call *call)
+{
+    struct ecus after;
+    sev_slice remark = SEV_EMPTY;
+    sev_err e = check_ecus_body(call, &remark);
+    if (e != SEV_OK)
+        return e;
+    pthread_mutex_lock(&call->api->replacing);
+    e = replace_as_expected(call, remark);
+    pthread_mutex_unlock(&call->api->replacing);
     if (e == SEV_OK)
         e = read_ecus(call, &after);
     if (e == SEV_OK)

@@ -460,6 +460,7 @@ static void close_admin(struct app_instance *i)
     sev_limiter_free(api->failures);
     sev_page_free(api->document);
     sev_channel_free(api->channel);
+    pthread_mutex_destroy(&api->replacing);
     free(api);
 }
 
@@ -469,6 +470,7 @@ static sev_err open_admin(struct app_instance *i)
     if (api == NULL)
         return app_fail(i->app, SEV_E_MEMORY, sev_err_sentence(SEV_E_MEMORY), "admin");
     i->own = api;
+    pthread_mutex_init(&api->replacing, NULL);
     api->started = (sev_time)time(NULL);
     sev_err e = app_store_open(i, &api->store);
     if (e != SEV_OK)
