@@ -12,6 +12,9 @@ foreach(script ${SCRIPTS})
     ENVIRONMENT "SEV_BIN=${CMAKE_RUNTIME_OUTPUT_DIRECTORY}")
 endforeach()
 
+# 200 kills each, with SEV_NIGHTLY.
+set_tests_properties(e2e_failover e2e_killed PROPERTIES TIMEOUT 1800)
+
 # They measure time.
 set_tests_properties(e2e_flood e2e_loadgen PROPERTIES RUN_SERIAL TRUE)
 
