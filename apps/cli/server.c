@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "secureev/built.h"
+
 #define PEM_BYTES_MAX (256u << 10)
 #define TOKEN_BYTES_MAX 1024u
 
@@ -56,6 +58,7 @@ int server_open(struct cli *c, const struct server_access *access, struct sev_ht
             .key = sev_bytes_slice(&f.key),
             .bearer = access->token_file != NULL ? (const char *)f.token.ptr : NULL,
             .dates_unchecked = access->dates_unchecked,
+            .built = sev_built(),
             .limits = sev_http_client_defaults};
         e = sev_http_client_new(&config, out);
         if (e != SEV_OK)

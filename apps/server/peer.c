@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <time.h>
 
+#include "secureev/built.h"
+
 #define PEM_BYTES_MAX (1u << 20)
 #define PATIENCE_MAX 64u /* periods between two attempts when nothing goes well */
 
@@ -23,6 +25,7 @@ sev_err peer_open(const struct sev_config_block *block, const struct sev_http_cl
                                                 .ca = sev_bytes_slice(&files[0]),
                                                 .certificate = sev_bytes_slice(&files[1]),
                                                 .key = sev_bytes_slice(&files[2]),
+                                                .built = sev_built(),
                                                 .limits = *limits};
         e = sev_http_client_new(&config, out);
     }

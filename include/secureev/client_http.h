@@ -28,6 +28,7 @@ struct sev_http_client_config {
      * freshness, such as the time service's: who asks what time it is cannot judge dates. DESIGN 6
      */
     bool dates_unchecked;
+    sev_time built; /**< of the program: dates are judged by no time before it. DESIGN 6 */
     struct sev_http_client_limits limits;
 };
 

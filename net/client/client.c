@@ -91,6 +91,7 @@ sev_err sev_http_client_new(const struct sev_http_client_config *config,
         return SEV_E_MEMORY;
     c->fd = -1;
     c->limits = config->limits;
+    c->built = config->built;
     bool good = take_url(c, config->url) && take_bearer(c, config->bearer) &&
                 config->limits.connect_ms > 0 && config->limits.handshake_ms > 0 &&
                 config->limits.first_ms > 0 && config->limits.window_ms > 0;

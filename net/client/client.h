@@ -20,6 +20,7 @@ struct patience {
 
 struct sev_http_client {
     struct sev_http_client_limits limits;
+    sev_time built;
     char host[CLIENT_HOST_BYTES], port[6], authority[CLIENT_HOST_BYTES + 10];
     char *bearer;
     SSL_CTX *tls;

@@ -6,6 +6,7 @@
 #include <openssl/x509v3.h>
 #include <stdio.h>
 #include <sys/socket.h>
+#include <time.h>
 
 #include "client.h"
 #include "secureev/tls.h"
@@ -133,6 +134,9 @@ sev_err client_tls_begin(struct sev_http_client *c)
     SSL_set_bio(c->ssl, bio, bio);
     if (SSL_set_app_data(c->ssl, c) != 1)
         return SEV_E_MEMORY;
+    /* A clock that was set back makes no certificate good again. */
+    if (time(NULL) < c->built)
+        X509_VERIFY_PARAM_set_time(SSL_get0_param(c->ssl), c->built);
     bool numeric =
         inet_pton(AF_INET, c->host, address) == 1 || inet_pton(AF_INET6, c->host, address) == 1;
     if (!numeric && SSL_set_tlsext_host_name(c->ssl, c->host) != 1)

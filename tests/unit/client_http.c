@@ -5,6 +5,7 @@
 #include <netinet/in.h>
 #include <stdlib.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "secureev/client_http.h"
@@ -386,6 +387,22 @@ TEST(client_http__expired__refused_unless_dates_are_not_checked)
     CHECK_ERR(asked(&config), SEV_E_TLS);
     served_stop(s, 1000);
     credential_free(old);
+}
+
+TEST(client_http__expired_by_the_date_of_the_program__whatever_the_clock_says)
+{
+    struct served *s = served_new();
+    struct credential *brief = credential_new(s->ca, "test server", NULL, DAYS(20));
+    s->tls.certificates = pem(brief->certificate_pem);
+    s->tls.key = pem(brief->key_pem);
+    served_start(s);
+    struct sev_http_client_config config = config_for(s, s->port);
+    config.built = (sev_time)time(NULL) + DAYS(15);
+    CHECK_OK(asked(&config));
+    config.built = (sev_time)time(NULL) + DAYS(25);
+    CHECK_ERR(asked(&config), SEV_E_TLS);
+    served_stop(s, 1000);
+    credential_free(brief);
 }
 
 TEST(client_http__our_certificate_refused__told_as_such)
