@@ -400,6 +400,7 @@ static sev_err ready(struct app_instance *i, char *why)
 static void measure(struct app_instance *i, struct app_measures *m)
 {
     hints_measure(((struct director *)i->own)->hints, m);
+    shipping_measure(((struct director *)i->own)->shipping, m);
 }
 
 const struct app_role role_director = {.section = "director",

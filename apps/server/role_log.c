@@ -22,6 +22,7 @@ struct cosigner {
     uint64_t size;                  /* that it cosigned last, as far as we know */
     uint64_t done;                  /* of the checkpoint that has its line */
     uint32_t left_out;
+    sev_err trouble; /* told last */
 };
 
 struct log_role {
@@ -130,8 +131,10 @@ static void ask_witnesses(struct log_role *r, uint64_t size)
             continue;
         }
         sev_err e = ask_witness(r, w, size);
-        tell(r, e == SEV_OK ? SEV_EVENT_LOG_COSIGNED : SEV_EVENT_LOG_NOT_COSIGNED, e,
-             w->block->name, (int64_t)size);
+        if (e == SEV_OK || e != w->trouble) /* not the same again and again */
+            tell(r, e == SEV_OK ? SEV_EVENT_LOG_COSIGNED : SEV_EVENT_LOG_NOT_COSIGNED, e,
+                 w->block->name, (int64_t)size);
+        w->trouble = e;
         if (e != SEV_OK) {
             sev_http_client_free(w->client);
             w->client = NULL;

@@ -2,6 +2,7 @@
 #define _GNU_SOURCE
 #include "shipping.h"
 
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -22,7 +23,7 @@ struct shipping {
     struct ticker *ticker;
     struct sev_bytes salt;
     uint8_t *memory, *body, *answer;
-    bool told; /* that it does not go well */
+    atomic_bool behind; /* it does not go well, which was told */
     struct sev_signer_client signer;
     int64_t asked_at, period_told; /* wall clock; number of the period that was told last */
 };
@@ -131,12 +132,14 @@ static bool ship(void *context)
     } while (e == SEV_OK && shipped == SEV_STORE_LEAVES_MAX);
     if (e != SEV_OK) {
         struct sev_event event = {.id = SEV_EVENT_LOG_NOT_SHIPPED, .err = e};
-        if (!s->told)
+        const char *detail = s->client == NULL ? "" : sev_http_client_detail(s->client);
+        sev_event_text(&event, "detail", sev_slice_of(detail, strlen(detail)));
+        if (!atomic_load(&s->behind))
             s->app->events.emit(s->app->events.self, &event);
         sev_http_client_free(s->client); /* its certificate may be a new one by now */
         s->client = NULL;
     }
-    s->told = e != SEV_OK;
+    atomic_store(&s->behind, e != SEV_OK);
     return e == SEV_OK;
 }
 
@@ -155,6 +158,13 @@ static sev_err prepare(struct shipping *s)
     if (s->memory == NULL || s->body == NULL || s->answer == NULL)
         return app_fail(s->app, SEV_E_MEMORY, sev_err_sentence(SEV_E_MEMORY), "audit");
     return SEV_OK;
+}
+
+void shipping_measure(struct shipping *s, struct app_measures *m)
+{
+    if (s != NULL)
+        app_measure(m, "audit_behind", "1 while the audit log does not take decisions.",
+                    atomic_load(&s->behind));
 }
 
 void shipping_stop(struct shipping *s)

@@ -12,6 +12,8 @@ struct shipping;
  *  @retval why, in app->note */
 SEV_MUST_USE sev_err shipping_start(struct app *app, const struct sev_store *store,
                                     const char *signer, struct shipping **out);
+/** Does the log take what it is given? NULL: nothing is measured. */
+void shipping_measure(struct shipping *s, struct app_measures *m);
 /** NULL is fine. What is not shipped yet is shipped after the next start. */
 void shipping_stop(struct shipping *s);
 
