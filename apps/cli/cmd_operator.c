@@ -199,7 +199,7 @@ static bool list_one(void *context, const struct sev_operator *o)
 
 static sev_err list_all(struct desk *d, struct listing *l)
 {
-    sev_err e = SEV_OK;
+    sev_err e = d->store.operators == NULL ? SEV_E_BUG : SEV_OK; /* open_desk() set it */
     for (size_t before = 1; e == SEV_OK && l->count != before;) {
         before = l->count;
         sev_arena_back(&d->arena, 0);

@@ -72,9 +72,8 @@ static void collect(const struct api_route *route, struct refusals *out)
     if (strchr(route->route.path, '{') != NULL)
         add(out, "not_found");
     if (body)
-        add(out,
-            "media_type json_syntax json_utf8 json_number json_duplicate json_depth json_limit "
-            "malformed");
+        add(out, "media_type json_syntax json_utf8 json_number json_duplicate json_depth "
+                 "malformed");
     if (route->route.method != SEV_HTTP_GET)
         add(out, "http_body_limit");
     if ((route->flags & API_VERSIONED) != 0)
@@ -179,7 +178,7 @@ static void put_operation(sev_buf *b, const struct api_route *route)
     char method[8];
     const char *name = sev_http_method_name(route->route.method);
     size_t i = 0;
-    for (; name[i] != '\0' && i < sizeof method - 1; i++)
+    for (; i < sizeof method - 1 && name[i] != '\0'; i++)
         method[i] = (char)(name[i] + ('a' - 'A'));
     method[i] = '\0';
     put_string(b, method);

@@ -224,11 +224,10 @@ static void give(struct api_call *c, unsigned status, sev_slice body)
 
 static sev_err run(struct api_call *c)
 {
-    sev_json_writer w = sev_json_writer_to(c->out);
-    c->w = &w;
+    *c->w = sev_json_writer_to(c->out);
     sev_err e = c->route->run(c);
     if (e == SEV_OK && (c->route->flags & API_STREAM) == 0)
-        e = sev_json_w_end(&w);
+        e = sev_json_w_end(c->w);
     /* An answer that does not fit is ours to see to, and no fault of what was asked. */
     e = sev_arena_want(e);
     return e == SEV_E_CONFLICT && c->expected.len != 0 ? SEV_E_STALE : e;
@@ -334,7 +333,9 @@ static void answer(struct app_call *call)
     struct api *api = call->instance->own;
     struct api_call c = {.app = call, .api = api, .route = &api_routes[call->route - routes]};
     sev_buf out = sev_buf_of(malloc(ANSWER_BYTES_MAX), ANSWER_BYTES_MAX);
+    sev_json_writer w;
     sev_slice key;
+    c.w = &w;
     c.admin = (struct sev_admin_call){&api->store, call->arena, (sev_time)time(NULL), SEV_EMPTY};
     c.out = &out;
     add_always(call);
