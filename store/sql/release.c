@@ -8,9 +8,10 @@
     X(TAGS_SET, "UPDATE vehicle SET tags = $1 WHERE key = $2") \
     X(FLEET, "SELECT v.key, v.id, v.vin, v.model, v.profile, v.tags, e.key, e.serial, e.hardware_id, " \
         "e.installed_name, e.installed_length, e.installed_sha256, e.release_counter, " \
-        "e.report_counter, e.boot_count FROM (SELECT key, id, vin, model, profile, tags FROM vehicle " \
-        "WHERE key > $1 ORDER BY key LIMIT $2) v LEFT JOIN ecu e " \
-        "ON e.key BETWEEN v.key * 256 AND v.key * 256 + 255 ORDER BY v.key, e.key") \
+        "e.report_counter, e.boot_count FROM vehicle v LEFT JOIN ecu e " \
+        "ON e.key BETWEEN v.key * 256 AND v.key * 256 + 255 WHERE v.key > $1 AND v.key <= " \
+        "(SELECT max(key) FROM (SELECT key FROM vehicle WHERE key > $1 ORDER BY key LIMIT $2) " \
+        "AS page) ORDER BY v.key, e.key") \
     X(INSTALLATION_PUT, "INSERT INTO installation (vehicle, counter, success, code, " \
         "correlation_id) VALUES ($1, $2, $3, $4, $5) ON CONFLICT (vehicle) DO UPDATE SET " \
         "counter = excluded.counter, success = excluded.success, code = excluded.code, " \
