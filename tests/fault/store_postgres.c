@@ -423,9 +423,10 @@ TEST(store_pg__another_process_writes_too_long__busy_and_nothing_done)
 enum fate { HAND_ON, LOSE_ANSWER, LOSE_QUESTION };
 static struct {
     int listener;
-    char folder[200];
+    char here[120];
     struct sockaddr_un server;
     _Atomic enum fate fate; /* of the next COMMIT */
+    atomic_int cut;         /* so many pieces, in either direction, until one is lost; 0: none */
     atomic_bool over;
     pthread_t thread;
 } road;
@@ -446,6 +447,8 @@ static bool pass(int from, int to, bool question, bool *answer_is_lost)
     if (n <= 0)
         return false;
     enum fate fate = HAND_ON;
+    if (road.cut > 0 && --road.cut == 0)
+        return false;
     if (question && has_commit(bytes, (size_t)n))
         fate = atomic_exchange(&road.fate, HAND_ON);
     if (fate == LOSE_QUESTION)
@@ -493,12 +496,23 @@ static void build_road(void)
     road.server = at;
     snprintf(road.server.sun_path, sizeof road.server.sun_path, "%.80s/.s.PGSQL.%d", host, port);
     snprintf(at.sun_path, sizeof at.sun_path, "%.80s/.s.PGSQL.%d", sev_test_dir(), port);
+    snprintf(road.here, sizeof road.here, "%s", at.sun_path);
+    road.over = false;
     road.listener = socket(AF_UNIX, SOCK_STREAM, 0);
     CHECK_EQ(bind(road.listener, (struct sockaddr *)&at, sizeof at) | listen(road.listener, 8), 0);
     CHECK_EQ(pthread_create(&road.thread, NULL, accept_all, NULL), 0);
     snprintf(text, sizeof text, "%.*shost=%s%s", (int)(begin - place), place, sev_test_dir(),
              strchr(begin, '&'));
     memcpy(place, text, sizeof place);
+}
+
+static void leave_road(void)
+{
+    road.over = true;
+    (void)shutdown(road.listener, SHUT_RDWR);
+    CHECK_EQ(pthread_join(road.thread, NULL), 0);
+    (void)close(road.listener);
+    (void)unlink(road.here);
 }
 
 TEST(store_pg__answer_to_commit_lost__the_truth_is_found_out)
@@ -520,8 +534,39 @@ TEST(store_pg__answer_to_commit_lost__the_truth_is_found_out)
     }
     CHECK_EQ(store_count_decisions(&s, "v"), 6);
     sev_store_close(&s);
-    road.over = true;
-    (void)shutdown(road.listener, SHUT_RDWR);
-    CHECK_EQ(pthread_join(road.thread, NULL), 0);
-    (void)close(road.listener);
+    leave_road();
+}
+
+/* Each piece that goes to or fro is lost once, with the connection: what was told is true. */
+TEST(store_pg__connection_cut_at_every_piece__what_was_told_is_true)
+{
+    struct sev_store s;
+    int64_t told = 0;
+    int pieces = 0, failures = 0;
+    new_place();
+    build_road();
+    CHECK_OK(sev_store_open(place, &s));
+    store_register(&s, "v");
+    for (bool fired = true; fired && pieces < 100; pieces++) {
+        road.cut = pieces + 1;
+        sev_err e = accept_status(&s, "v", told + 1);
+        fired = road.cut == 0;
+        road.cut = 0;
+        told += e == SEV_OK;
+        failures += e != SEV_OK;
+        CHECK(e == SEV_OK || (e == SEV_E_IO && fired));
+        if (e != SEV_OK)
+            wait_ms(220); /* an attempt to connect may have failed just now */
+        CHECK_EQ(store_get(&s, "v").status_counter, told);
+        CHECK_EQ(store_count_decisions(&s, "v"), told);
+        road.cut = pieces + 1;
+        struct sev_vehicle v;
+        CHECK_OK(s.vehicle_get(s.self, SEV_LIT("v"), store_arena(), &v)); /* asks once more */
+        CHECK_EQ(v.status_counter, told);
+        road.cut = 0;
+    }
+    CHECK(pieces > 8 && pieces < 100);
+    CHECK(failures > 3 && told > 2); /* BEGIN is tried again, COMMIT asked for */
+    sev_store_close(&s);
+    leave_road();
 }
