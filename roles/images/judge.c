@@ -48,29 +48,31 @@ static void put_own_role(sev_json_writer *j, const char *name, const struct mome
     sev_json_w_object_end(j);
 }
 
-/* The root's keys, and ours in its place among them. */
+struct key_entry {
+    sev_slice id, object;
+};
+
+/* The root's keys and ours, in order, whatever the root's. */
 static sev_err put_keys(sev_json_writer *j, sev_slice keys, const struct moment *m)
 {
-    sev_slice own = sev_slice_of(m->id, sizeof m->id);
+    struct key_entry list[SEV_KEYS_MAX + 1] = {
+        {sev_slice_of(m->id, sizeof m->id), sev_slice_of(m->object, m->object_len)}};
+    uint32_t count = 1;
     sev_json k = sev_json_at(keys);
     sev_json_str id;
-    bool put = false;
-    sev_json_w_object(j);
     sev_json_object(&k);
-    while (sev_json_member(&k, &id)) {
-        sev_slice object = SEV_EMPTY;
-        sev_json_skip(&k, &object);
-        if (!put && sev_slice_cmp(own, id.raw) < 0) {
-            sev_json_w_name(j, own);
-            sev_json_w_raw(j, sev_slice_of(m->object, m->object_len));
-            put = true;
-        }
-        sev_json_w_name(j, id.raw);
-        sev_json_w_raw(j, object);
+    while (count <= SEV_KEYS_MAX && sev_json_member(&k, &id)) {
+        struct key_entry one = {.id = id.raw};
+        uint32_t at = count++;
+        sev_json_skip(&k, &one.object);
+        for (; at > 0 && sev_slice_cmp(list[at - 1].id, one.id) > 0; at--)
+            list[at] = list[at - 1];
+        list[at] = one;
     }
-    if (!put) {
-        sev_json_w_name(j, own);
-        sev_json_w_raw(j, sev_slice_of(m->object, m->object_len));
+    sev_json_w_object(j);
+    for (uint32_t i = 0; i < count; i++) {
+        sev_json_w_name(j, list[i].id);
+        sev_json_w_raw(j, list[i].object);
     }
     sev_json_w_object_end(j);
     return k.err;

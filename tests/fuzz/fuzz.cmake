@@ -23,8 +23,9 @@ foreach(source ${FUZZ})
   add_dependencies(fuzz_targets fuzz_${name})
   target_include_directories(fuzz_${name} PRIVATE tests/fuzz)
   # Last, for what it has beside the interface (p256.h): a target may compare it with OpenSSL.
-  target_link_libraries(fuzz_${name} sev_world sev_campaign sev_director sev_http sev_audit
-    sev_registry sev_signer sev_admin sev_core ${provider} sev_core sev_crypto_portable)
+  target_link_libraries(fuzz_${name} sev_world sev_images sev_repository sev_store_file sev_campaign
+    sev_director sev_http sev_audit sev_registry sev_signer sev_admin sev_core ${provider} sev_core
+    sev_crypto_portable)
   target_link_options(fuzz_${name} PRIVATE -fsanitize=fuzzer)
   add_test(NAME fuzz_${name} COMMAND ${CMAKE_SOURCE_DIR}/tools/fuzz test ${name})
   set_tests_properties(fuzz_${name} PROPERTIES LABELS fuzz TIMEOUT 1200)
