@@ -393,7 +393,10 @@ class Proxy:
         class Handler(http.server.BaseHTTPRequestHandler):
             def do_GET(self):
                 outer.asked.append(self.path)
-                status, data = world.ask(who, "GET", self.path, port=port)
+                try:
+                    status, data = world.ask(who, "GET", self.path, port=port)
+                except (OSError, http.client.HTTPException):
+                    status, data = 503, b""
                 self.send_response(status)
                 self.send_header("Content-Length", str(len(data)))
                 self.end_headers()
