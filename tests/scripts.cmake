@@ -9,7 +9,7 @@ foreach(script ${SCRIPTS})
   string(REGEX MATCH "e2e|interop" label ${script})
   add_test(NAME ${name} COMMAND ${CMAKE_SOURCE_DIR}/${script})
   set_tests_properties(${name} PROPERTIES LABELS ${label} TIMEOUT 600
-    ENVIRONMENT "SEV_BIN=${CMAKE_RUNTIME_OUTPUT_DIRECTORY};SEV_SANITIZE=${SEV_SANITIZE}")
+    ENVIRONMENT "SEV_BIN=${CMAKE_RUNTIME_OUTPUT_DIRECTORY}")
 endforeach()
 set_tests_properties(e2e_kill PROPERTIES TIMEOUT 3600) # 400 kills, with SEV_NIGHTLY
 
