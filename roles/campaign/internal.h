@@ -72,6 +72,7 @@ struct campaign_wish {
  * campaign's images. @param out_targets, out_marks  in the arena
  * @retval SEV_E_EXISTS  another image of the same name stays assigned
  * @retval SEV_E_NOT_FOUND  all its ECUs have the images
+ * @retval SEV_E_MALFORMED  it is native, and the images have no `match`
  */
 SEV_MUST_USE sev_err campaign_wish(const struct sev_campaign_definition *def,
                                    const struct campaign_wish *v, struct sev_arena *arena,

@@ -319,6 +319,8 @@ sev_err campaign_wish(const struct sev_campaign_definition *def, const struct ca
     for (uint32_t i = 0; i < v->ecu_count; i++)
         for (uint32_t k = 0; k < def->image_count; k++)
             if (sev_slice_eq(def->images[k].hardware_id, v->ecus[i].hardware_id)) {
+                if (v->profile == SEV_PROFILE_NATIVE && def->images[k].match.len == 0)
+                    return SEV_E_MALFORMED; /* it would take no image that says nothing of itself */
                 p.image[i] = &def->images[k];
                 all_run = all_run && runs(&v->ecus[i], def->images[k].sha256);
             }

@@ -556,6 +556,21 @@ TEST(campaign_wish__one_name__is_one_entry_for_all_its_ecus)
     CHECK_ERR(campaign_wish(&def, &wished, &arena, &targets, &marks), SEV_E_EXISTS);
 }
 
+TEST(campaign_wish__without_match__is_for_aktualizr_alone)
+{
+    sev_slice targets = SEV_LIT("untouched"), marks = SEV_EMPTY;
+    CHECK_OK(parse_with("targets", "{\"brake\":{\"hashes\":{\"sha256\":\"" SHA_A
+                                   "\"},\"length\":7,\"name\":\"x\"}}"));
+    begin_wish("{}");
+    CHECK_ERR(campaign_wish(&def, &wished, &arena, &targets, &marks), SEV_E_MALFORMED);
+    CHECK_TEXT(targets, "untouched");
+    wished.profile = SEV_PROFILE_AKTUALIZR;
+    CHECK_OK(campaign_wish(&def, &wished, &arena, &targets, &marks));
+    CHECK_TEXT(targets,
+               "{\"x\":{\"custom\":{\"ecuIdentifiers\":{\"b\":{\"hardwareId\":\"brake\"}},"
+               "\"targetFormat\":\"BINARY\"},\"hashes\":{\"sha256\":\"" SHA_A "\"},\"length\":7}}");
+}
+
 TEST(campaign_wish__has_it_all__wants_nothing)
 {
     sev_slice targets = SEV_LIT("untouched"), marks = SEV_EMPTY;
