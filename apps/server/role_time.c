@@ -1,7 +1,7 @@
 /* role_time - the time service over HTTP: POST /time. Those who ask within a moment of each other
  * share a signature. SPDX-License-Identifier: MIT */
 #define _GNU_SOURCE
-#include <stdatomic.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <time.h>
 
@@ -9,8 +9,8 @@
 #include "secureev/timesrv.h"
 
 struct time_role {
-    struct sev_timesrv service; /* of the one thread */
-    atomic_bool jumped;
+    pthread_mutex_t lock; /* of what follows: a keeper may ask for the clock, too */
+    struct sev_timesrv service;
 };
 
 static int64_t monotonic_ms(void)
@@ -24,12 +24,13 @@ static void answer_together(struct app_call *calls, uint32_t count)
 {
     struct time_role *r = calls[0].instance->own;
     struct sev_timesrv_request requests[SEV_TIMESRV_REQUESTS_MAX];
-    r->service.sign = &calls[0].desk->sign;
     for (uint32_t n = 0; n < count; n++)
         requests[n] = (struct sev_timesrv_request){.bytes = calls[n].body};
+    pthread_mutex_lock(&r->lock);
+    r->service.sign = &calls[0].desk->sign;
     sev_err e = sev_timesrv_answer(&r->service, calls[0].arena, (sev_time)time(NULL),
                                    monotonic_ms(), requests, count);
-    atomic_store(&r->jumped, r->service.jumped);
+    pthread_mutex_unlock(&r->lock);
     for (uint32_t n = 0; n < count; n++) {
         sev_err mine = e != SEV_OK ? e : requests[n].err;
         if (mine == SEV_OK)
@@ -50,6 +51,7 @@ static sev_err open_role(struct app_instance *i)
         return app_fail(i->app, SEV_E_MEMORY, sev_err_sentence(SEV_E_MEMORY), "time");
     r->service =
         (struct sev_timesrv){.key = sev_config_text(i->block, "key"), .events = i->app->events};
+    pthread_mutex_init(&r->lock, NULL);
     sev_timesrv_init(&r->service, (sev_time)time(NULL), monotonic_ms());
     i->own = r;
     return SEV_OK;
@@ -57,14 +59,19 @@ static sev_err open_role(struct app_instance *i)
 
 static void close_role(struct app_instance *i)
 {
-    free(i->own);
+    struct time_role *r = i->own;
+    pthread_mutex_destroy(&r->lock);
+    free(r);
 }
 
 static sev_err ready(struct app_instance *i, char *why)
 {
     struct time_role *r = i->own;
     (void)why;
-    return atomic_load(&r->jumped) ? SEV_E_NO_TIME : SEV_OK;
+    pthread_mutex_lock(&r->lock);
+    sev_err e = sev_timesrv_look(&r->service, (sev_time)time(NULL), monotonic_ms());
+    pthread_mutex_unlock(&r->lock);
+    return e;
 }
 
 /* One thread: batches are what makes it fast, and the service remembers what it saw of clocks. */

@@ -50,6 +50,7 @@ typedef enum sev_level { SEV_LEVEL_INFO, SEV_LEVEL_WARNING, SEV_LEVEL_ALARM } se
     X(BROKER_BACK, "director.broker_back", INFO, "the broker takes hints again")                   \
     X(GRANT_ROOT, "images.grant_root", ALARM, "a root of the Director does not follow the one before") \
     X(CLOCK_JUMPED, "time.clock_jumped", ALARM, "the clock was set: nothing is attested any more")  \
+    X(CLOCK_BACK, "time.clock_back", WARNING, "the clock is right again: time is attested")        \
     X(API_STRANGER, "admin.token_refused", WARNING, "somebody without a good token asked the admin API") \
     X(API_CHANGED, "admin.changed", INFO, "an operator changed something")                         \
     X(API_REFUSED, "admin.refused", WARNING, "what an operator asked for was refused")             \

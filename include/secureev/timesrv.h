@@ -15,7 +15,7 @@
 struct sev_timesrv {
     const struct sev_sign *sign;
     const char *key;          /**< its name at the signer */
-    struct sev_events events; /**< told once when the clock jumps */
+    struct sev_events events; /**< told when the clock jumps, and when it is back */
     /* by sev_timesrv_init */
     sev_time wall_at, last; /* when it began; the newest that was signed */
     int64_t monotonic_at_ms;
@@ -25,6 +25,15 @@ struct sev_timesrv {
 
 /** Both clocks as they are when the service begins: an operator has looked at them. */
 void sev_timesrv_init(struct sev_timesrv *service, sev_time wall, int64_t monotonic_ms);
+
+/**
+ * Look at the clocks now. One that was set and is back where the monotonic one says is believed
+ * again; both moments are events.
+ *
+ * @retval SEV_E_NO_TIME  the wall clock jumped against the monotonic one
+ */
+SEV_MUST_USE sev_err sev_timesrv_look(struct sev_timesrv *service, sev_time wall,
+                                      int64_t monotonic_ms);
 
 struct sev_timesrv_request {
     sev_slice bytes;  /**< a time-request */
@@ -36,8 +45,8 @@ struct sev_timesrv_request {
  * listed, more of them a tree and each its paths. A bad request spoils its own answer only.
  *
  * @param arena  SEV_TIMESRV_ARENA_BYTES are always enough
- * @retval SEV_E_NO_TIME  the wall clock jumped against the monotonic one: nothing is signed until
- *                        somebody has looked and the service was started anew. REQ-TIM-05
+ * @retval SEV_E_NO_TIME  as sev_timesrv_look: nothing is signed until the clock is right again, or
+ *                        somebody has looked and the service was started anew
  * @retval SEV_E_UNREACHABLE, ...  of the signer: nobody was answered
  */
 SEV_MUST_USE sev_err sev_timesrv_answer(struct sev_timesrv *service, struct sev_arena *arena,

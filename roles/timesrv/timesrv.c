@@ -55,16 +55,18 @@ static bool has_jumped(struct sev_timesrv *s, sev_time wall, int64_t monotonic_m
     return false;
 }
 
-static sev_err look_at_clock(struct sev_timesrv *s, sev_time wall, int64_t monotonic_ms)
+sev_err sev_timesrv_look(struct sev_timesrv *s, sev_time wall, int64_t monotonic_ms)
 {
-    if (!s->jumped && has_jumped(s, wall, monotonic_ms)) {
-        struct sev_event event = {.id = SEV_EVENT_CLOCK_JUMPED, .err = SEV_E_NO_TIME};
+    bool jumped = has_jumped(s, wall, monotonic_ms);
+    if (jumped != s->jumped) {
+        struct sev_event event = {.id = jumped ? SEV_EVENT_CLOCK_JUMPED : SEV_EVENT_CLOCK_BACK,
+                                  .err = jumped ? SEV_E_NO_TIME : SEV_OK};
         sev_event_number(&event, "seconds", wall - s->wall_at);
         sev_event_number(&event, "monotonic", (monotonic_ms - s->monotonic_at_ms) / 1000);
-        s->jumped = true;
+        s->jumped = jumped;
         s->events.emit(s->events.self, &event);
     }
-    return s->jumped ? SEV_E_NO_TIME : SEV_OK;
+    return jumped ? SEV_E_NO_TIME : SEV_OK;
 }
 
 /* --------------------------------------------------------------------- tree */
@@ -207,7 +209,7 @@ sev_err sev_timesrv_answer(struct sev_timesrv *service, struct sev_arena *arena,
     uint32_t first = 0;
     if (count > SEV_TIMESRV_REQUESTS_MAX)
         return SEV_E_BUG;
-    sev_err e = look_at_clock(service, wall, monotonic_ms);
+    sev_err e = sev_timesrv_look(service, wall, monotonic_ms);
     if (e != SEV_OK)
         return e;
     read_requests(&b);

@@ -16,7 +16,7 @@ static struct fixture {
     struct sev_timesrv service;
     struct sev_arena arena;
     struct sev_timesrv_request requests[SEV_TIMESRV_REQUESTS_MAX];
-    int signed_count, jumps;
+    int signed_count, jumps, returns;
     bool signer_down;
     sev_time wall;
     int64_t monotonic_ms;
@@ -30,6 +30,7 @@ static void note_event(void *self, const struct sev_event *event)
     (void)self;
     f.signed_count += event->id == SEV_EVENT_SIGNED;
     f.jumps += event->id == SEV_EVENT_CLOCK_JUMPED;
+    f.returns += event->id == SEV_EVENT_CLOCK_BACK;
 }
 
 static sev_err sign_here(void *self, const char *key, sev_slice body, char *out_keyid, sev_buf *sig)
@@ -206,7 +207,7 @@ TEST(timesrv__clock_corrected_by_a_second__time_stands_still)
     CHECK_EQ(f.jumps, 0);
 }
 
-TEST(timesrv__clock_that_was_set__attests_nothing_until_it_is_started_anew)
+TEST(timesrv__clock_that_was_set__attests_nothing_until_it_is_right_again)
 {
     static const struct {
         int64_t wall, monotonic_ms;
@@ -214,14 +215,24 @@ TEST(timesrv__clock_that_was_set__attests_nothing_until_it_is_started_anew)
     for (size_t i = 0; i < sizeof jumps / sizeof jumps[0]; i++) {
         begin();
         ask(0, 1);
+        int64_t monotonic_at = f.monotonic_ms;
         f.wall += jumps[i].wall;
         f.monotonic_ms += jumps[i].monotonic_ms;
         CHECK_ERR(serve(1), SEV_E_NO_TIME);
-        f.wall = NOW + 1;
-        f.monotonic_ms = 6000;
-        CHECK_ERR(serve(1), SEV_E_NO_TIME); /* somebody has to look */
+        f.wall += 3600; /* another wrong one */
+        CHECK_ERR(serve(1), SEV_E_NO_TIME);
+        CHECK_ERR(sev_timesrv_look(&f.service, f.wall, f.monotonic_ms), SEV_E_NO_TIME);
         CHECK_EQ(f.jumps, 1);
+        CHECK_EQ(f.returns, 0);
         CHECK_EQ(f.signed_count, 0);
+        f.monotonic_ms = monotonic_at + 120000; /* where it would be had nobody set it */
+        f.wall = NOW + 120;
+        CHECK_OK(sev_timesrv_look(&f.service, f.wall, f.monotonic_ms));
+        CHECK_OK(serve(1));
+        CHECK_EQ(f.returns, 1);
+        CHECK_EQ(f.jumps, 1);
+        f.wall += 3600; /* right for good, says an operator, and starts it anew */
+        CHECK_ERR(serve(1), SEV_E_NO_TIME);
         sev_timesrv_init(&f.service, f.wall, f.monotonic_ms);
         CHECK_OK(serve(1));
     }
