@@ -7,6 +7,10 @@
 #include <string.h>
 #include <time.h>
 
+#define INT8 20 /* PostgreSQL's numbers of types */
+#define INT4 23
+#define BYTEA 17
+
 int64_t sev_pg_now_ms(void)
 {
     struct timespec t;
@@ -241,5 +245,74 @@ sev_err sev_pg_answers(struct connection *c, PGresult **out_last)
         *out_last = last;
     else
         PQclear(last);
+    return e;
+}
+
+/* --------------------------------------------------------------- statements */
+
+/* Every parameter and column is one of the two types that operations know. */
+static sev_err judge(const PGresult *description)
+{
+    for (int i = 0; i < PQnparams(description); i++)
+        if (PQparamtype(description, i) != INT8 && PQparamtype(description, i) != BYTEA)
+            return SEV_E_BUG;
+    for (int i = 0; i < PQnfields(description); i++)
+        if (PQftype(description, i) != INT8 && PQftype(description, i) != INT4 &&
+            PQftype(description, i) != BYTEA)
+            return SEV_E_BUG;
+    return PQnparams(description) <= PARAMETERS_MAX ? SEV_OK : SEV_E_BUG;
+}
+
+static int next_statement(int which)
+{
+    while (which < SEV_SQL_COUNT && sev_sql_text(which) == NULL)
+        which++;
+    return which;
+}
+
+static sev_err send_descriptions(struct connection *c)
+{
+    sev_err e = ready(c) ? SEV_OK : lost(c);
+    for (int i = next_statement(0); e == SEV_OK && i < SEV_SQL_COUNT; i = next_statement(i + 1)) {
+        char name[16];
+        e = send_prepare(c, i);
+        snprintf(name, sizeof name, "s%u", (unsigned)c->names);
+        if (e == SEV_OK && PQsendDescribePrepared(c->pg, name) != 1)
+            e = lost(c);
+    }
+    if (e == SEV_OK && PQpipelineSync(c->pg) != 1)
+        e = lost(c);
+    return e;
+}
+
+sev_err sev_pg_prepare_all(struct connection *c)
+{
+    int64_t deadline = sev_pg_now_ms() + ANSWER_MS;
+    PGresult *result = NULL;
+    sev_err e = send_descriptions(c);
+    if (e != SEV_OK)
+        return e;
+    int which = next_statement(0);
+    bool described = false; /* of each statement two answers */
+    for (bool over = false; !over; PQclear(result)) {
+        if (!next_answer(c->pg, deadline, &result)) {
+            PQclear(result);
+            return lost(c);
+        }
+        over = result != NULL && PQresultStatus(result) == PGRES_PIPELINE_SYNC;
+        if (result == NULL || over)
+            continue;
+        if (e == SEV_OK)
+            e = sev_pg_err(result);
+        if (e == SEV_OK && described) {
+            e = judge(result);
+            c->has_rows[which] = PQnfields(result) > 0;
+        }
+        if (described)
+            which = next_statement(which + 1);
+        described = !described;
+    }
+    c->pending = 0;
+    c->names_good = c->names;
     return e;
 }

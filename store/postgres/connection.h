@@ -51,6 +51,9 @@ SEV_MUST_USE sev_err sev_pg_send_prepared(struct connection *c, int which);
  */
 SEV_MUST_USE sev_err sev_pg_answers(struct connection *c, PGresult **out_last);
 
+/** Prepare every statement, and see that it is what operations take it for. */
+SEV_MUST_USE sev_err sev_pg_prepare_all(struct connection *c);
+
 /** Make the schema, or bring it up to date, in one transaction; before anything else is sent.
  *  @retval SEV_E_CONFIG  not ours, changed, or from a newer version; nothing was done to it */
 SEV_MUST_USE sev_err sev_pg_migrate(struct connection *c);

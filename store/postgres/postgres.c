@@ -10,9 +10,6 @@
 
 #define GROUP_MAX 60 /* savepoints: beyond 64 in a transaction PostgreSQL makes readers slow */
 #define RESOLVE_MS 10000
-#define INT8 20 /* PostgreSQL's numbers of types */
-#define INT4 23
-#define BYTEA 17
 
 /* ------------------------------------------------------------- connections */
 
@@ -53,44 +50,6 @@ static sev_err open_reader(const char *place, struct sev_db *out)
     return e; /* it connects when it is used */
 }
 
-/* Every parameter and column is one of the two types that operations know. */
-static sev_err judge(const PGresult *description)
-{
-    for (int i = 0; i < PQnparams(description); i++)
-        if (PQparamtype(description, i) != INT8 && PQparamtype(description, i) != BYTEA)
-            return SEV_E_BUG;
-    for (int i = 0; i < PQnfields(description); i++)
-        if (PQftype(description, i) != INT8 && PQftype(description, i) != INT4 &&
-            PQftype(description, i) != BYTEA)
-            return SEV_E_BUG;
-    return PQnparams(description) <= PARAMETERS_MAX ? SEV_OK : SEV_E_BUG;
-}
-
-/* In the connection's first mode, before batches. */
-static sev_err prepare_all(struct connection *c)
-{
-    sev_err e = SEV_OK;
-    for (int i = 0; e == SEV_OK && i < SEV_SQL_COUNT; i++) {
-        char name[16];
-        if (sev_sql_text(i) == NULL)
-            continue;
-        snprintf(name, sizeof name, "s%u", (unsigned)c->names + 1);
-        PGresult *result = PQprepare(c->pg, name, sev_sql_text(i), 0, NULL);
-        e = sev_pg_err(result);
-        PQclear(result);
-        if (e != SEV_OK)
-            break;
-        result = PQdescribePrepared(c->pg, name);
-        e = sev_pg_err(result);
-        if (e == SEV_OK)
-            e = judge(result);
-        c->prepared[i] = c->names_good = ++c->names;
-        c->has_rows[i] = PQnfields(result) > 0;
-        PQclear(result);
-    }
-    return e;
-}
-
 static sev_err open_writer(const char *text, struct sev_db *out, char out_place[SEV_DB_PLACE_MAX])
 {
     struct connection *c = NULL;
@@ -103,7 +62,7 @@ static sev_err open_writer(const char *text, struct sev_db *out, char out_place[
     if (e == SEV_OK)
         e = sev_pg_migrate(c);
     if (e == SEV_OK)
-        e = prepare_all(c);
+        e = sev_pg_prepare_all(c);
     struct sev_db db = {&sev_driver_postgres, c};
     if (e != SEV_OK) {
         close_db(&db);
