@@ -102,7 +102,25 @@ class Postgres:
         self.process.wait()
 
 
-class World:
+class Asking:
+    """Requests to servers, of whom `ca.path` and `cars` (name -> certificate, key) know."""
+
+    def connection(self, port, who):
+        context = ssl.create_default_context(cafile=self.ca.path)
+        if who is not None:
+            context.load_cert_chain(*self.cars[who])
+        return http.client.HTTPSConnection("127.0.0.1", port, context=context, timeout=30)
+
+    def ask(self, who, method, path, body=None, port=None):
+        connection = self.connection(port or self.director_port, who)
+        connection.request(method, path, body)
+        answer = connection.getresponse()
+        data = answer.read()
+        connection.close()
+        return answer.status, data
+
+
+class World(Asking):
     """Keys, repositories and processes, made once."""
 
     more_keys = ""  # sections of the signer
@@ -294,22 +312,6 @@ class World:
                 process.kill()
             process.wait()
         shutil.rmtree(self.dir)
-
-    # -------------------------------------------------------------- requests
-
-    def connection(self, port, who):
-        context = ssl.create_default_context(cafile=self.ca.path)
-        if who is not None:
-            context.load_cert_chain(*self.cars[who])
-        return http.client.HTTPSConnection("127.0.0.1", port, context=context, timeout=30)
-
-    def ask(self, who, method, path, body=None, port=None):
-        connection = self.connection(port or self.director_port, who)
-        connection.request(method, path, body)
-        answer = connection.getresponse()
-        data = answer.read()
-        connection.close()
-        return answer.status, data
 
 
 class Car:

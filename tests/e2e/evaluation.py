@@ -1,10 +1,8 @@
 """evaluation - `secureev dev` for tests and for the demo. SPDX-License-Identifier: MIT"""
 
-import http.client
 import json
 import os
 import shutil
-import ssl
 import subprocess
 import tempfile
 import types
@@ -12,7 +10,7 @@ import types
 import backend
 
 
-class Evaluation:
+class Evaluation(backend.Asking):
     """What `secureev dev up` made, as backend.Car and backend.Proxy want to ask it."""
 
     def __init__(self):
@@ -45,19 +43,6 @@ class Evaluation:
         subprocess.run([backend.BIN + "/secureev", "dev", "down", "--dir", self.dir], check=False,
                        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         shutil.rmtree(self.base)
-
-    def connection(self, port, who):
-        context = ssl.create_default_context(cafile=self.ca.path)
-        context.load_cert_chain(*self.cars[who])
-        return http.client.HTTPSConnection("127.0.0.1", port, context=context, timeout=30)
-
-    def ask(self, who, method, path, body=None, port=None):
-        connection = self.connection(port or self.director_port, who)
-        connection.request(method, path, body)
-        answer = connection.getresponse()
-        data = answer.read()
-        connection.close()
-        return answer.status, data
 
     def people(self, name):
         return f"{self.dir}/people/{name}"
