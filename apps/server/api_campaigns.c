@@ -245,6 +245,9 @@ static sev_err answer_campaign(struct api_call *call, sev_slice name)
     sev_err e = s->campaigns->get(s->self, name, call->admin.arena, &c);
     if (e != SEV_OK)
         return e;
+    /* What is kept for an idempotency key is small: who wrote the definition has it. */
+    if (call->app->request->method == SEV_HTTP_POST)
+        c.definition = SEV_EMPTY;
     api_set_version(call, c.revision);
     put_campaign(call->w, &c);
     return SEV_OK;

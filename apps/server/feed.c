@@ -93,6 +93,8 @@ static void look(struct feed *f)
         publish(f, b.found[i]);
         cut = cut || concerns_operators(b.found[i]->decision.what);
     }
+    if (f->primed && b.count == AT_ONCE) /* and there may be more that nobody looked at */
+        cut = true;
     f->primed = true;
     if (cut)
         sev_channel_cut(f->channel);

@@ -299,7 +299,7 @@ static void *run(void *context)
         struct timespec until;
         bool well = atomic_load(&u->last) == (int)SEV_OK;
         int64_t wait = !well && often > RETRY_SECONDS ? RETRY_SECONDS : often > 600 ? 600 : often;
-        clock_gettime(CLOCK_REALTIME, &until);
+        clock_gettime(CLOCK_MONOTONIC, &until);
         until.tv_sec += wait;
         if (pthread_cond_timedwait(&u->ending_now, &u->lock, &until) != ETIMEDOUT)
             continue;
@@ -401,7 +401,11 @@ sev_err images_uploads_open(struct app_instance *i, struct images_uploads **out)
         .events = i->app->events};
     pthread_mutex_init(&u->working, NULL);
     pthread_mutex_init(&u->lock, NULL);
-    pthread_cond_init(&u->ending_now, NULL);
+    pthread_condattr_t monotonic; /* it does not wait for a clock that was set back */
+    pthread_condattr_init(&monotonic);
+    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+    pthread_cond_init(&u->ending_now, &monotonic);
+    pthread_condattr_destroy(&monotonic);
     return start(i, u);
 }
 

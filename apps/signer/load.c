@@ -223,6 +223,7 @@ static sev_err take_key(struct sources *from, const struct loaded *loaded,
         if (sev_config_has_word(block, "sign", sev_signer_type((enum sev_signer_document)i)))
             out->documents |= 1u << i;
     out->certificates = sev_config_has_word(block, "sign", "certificate");
+    out->any_name = strcmp(sev_config_text(block, "names"), "any") == 0;
     sev_err e = take_users(sev_config_text(block, "users"), out, note);
     if (e == SEV_OK && out->certificates)
         e = take_issuer(from->fs, block, &out->issuer, note);

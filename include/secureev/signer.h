@@ -89,6 +89,7 @@ struct sev_signer_key {
     uint32_t users[4];        /**< user ids that may ask */
     unsigned user_count;      /**< nobody may where it is 0 */
     bool certificates;        /**< it makes them; then `documents` is 0 */
+    bool any_name;            /**< also for names that are no DIDs */
     struct sev_issuer issuer; /**< as whom */
     sev_signer_notes notes;   /**< likewise of checkpoints */
     char note_name[SEV_NOTE_NAME_BYTES_MAX + 1]; /**< the witness's; a log's is its origin */

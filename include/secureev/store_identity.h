@@ -83,7 +83,7 @@ struct sev_identity_ops {
     sev_err (*enrol)(void *self, const struct sev_enrolment *enrolment,
                      const struct sev_decision *decision);
     /** Another certificate for a vehicle. @param first  only if it never had one: else
-     *  SEV_E_EXISTS */
+     *  SEV_E_EXISTS; otherwise it must have one that is not revoked: else SEV_E_REVOKED */
     sev_err (*certificate_add)(void *self, sev_slice vehicle, const struct sev_given *certificate,
                                bool first, const struct sev_decision *decision);
     /** @retval SEV_E_NOT_FOUND  it was not given out here, or long ago */

@@ -33,12 +33,18 @@ static bool read_plan(sev_slice request, struct sev_pubkey *key, struct sev_cert
     return true;
 }
 
-/* Neither for longer than the policy says, nor from a time that is long past: a server that was
- * broken into cannot stock up on either. */
+static bool is_did(sev_slice name)
+{
+    return name.len > 4 && memcmp(name.ptr, "did:", 4) == 0;
+}
+
+/* Only for vehicles, whose names are DIDs: a registry that was broken into cannot make a supplier's
+ * certificate, or the Director's. Neither for longer than the policy says, nor from a time that is
+ * long past: a server that was broken into cannot stock up on either. */
 static sev_err judge(const struct sev_signer_key *k, const struct sev_certificate_plan *plan,
                      sev_time now)
 {
-    if (!k->certificates)
+    if (!k->certificates || (!k->any_name && !is_did(plan->name)))
         return SEV_E_POLICY;
     if (plan->not_after - now > k->life_max)
         return SEV_E_POLICY;

@@ -45,6 +45,9 @@ static const struct sev_config_key key[] = {
     {"users", SEV_CONFIG_WORDS, NULL, 0, 0, NULL,
      "names or numbers of the users whose processes may ask"},
     {"profile", SEV_CONFIG_CHOICE, "native", 0, 0, "native aktualizr", "dialect of what it signs"},
+    {"names", SEV_CONFIG_CHOICE, "did", 0, 0, "did any",
+     "of certificates; any: for aktualizr's shared credential, then no vehicle may be called as a "
+     "supplier, a shipper of the log or the Director at the broker"},
     {"life_max", SEV_CONFIG_SECONDS, "15d", 60, 400 * DAY, NULL,
      "no document is signed that expires later than this from now"},
     {"per_minute", SEV_CONFIG_NUMBER, "60000", 1, 10000000, NULL,

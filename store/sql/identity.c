@@ -375,6 +375,11 @@ static sev_err run_certificate_add(struct sev_db *db, const void *arguments)
         e = number_of(db, CERTIFICATE_COUNT, found.key, &certificates);
     if (e == SEV_OK && certificates != 0)
         e = SEV_E_EXISTS;
+    /* Revoked since it was asked whether it may: all of a vehicle's are at once. REQ-H34 */
+    if (e == SEV_OK && !a->first)
+        e = number_of(db, CERTIFICATE_GOOD, found.key, &certificates);
+    if (e == SEV_OK && !a->first && certificates == 0)
+        e = SEV_E_REVOKED;
     if (e == SEV_OK)
         e = keep_certificate(db, found.key, a->certificate);
     return e == SEV_OK ? sev_sql_explain(db, found.key, a->decision) : e;

@@ -68,6 +68,7 @@ static void begin_ca(void)
     f.ca = (struct sev_signer_key){.name = "ca",
                                    .key = key->key,
                                    .certificates = true,
+                                   .any_name = true,
                                    .life_max = LIFE,
                                    .per_minute = 1000,
                                    .users = {1},

@@ -305,7 +305,7 @@ TEST(signer__certificate__is_made_from_the_template_and_told)
 TEST(signer__certificate_against_the_policy__refused_and_told)
 {
     uint8_t room[SEV_CERTIFICATE_BYTES_MAX];
-    for (int what = 0; what < 8; what++) {
+    for (int what = 0; what < 9; what++) {
         begin_ca();
         struct sev_certificate_plan plan = a_plan();
         struct sev_pubkey off = *plan.key;
@@ -333,7 +333,11 @@ TEST(signer__certificate_against_the_policy__refused_and_told)
             off.material[64] ^= 1, plan.key = &off, expected = SEV_E_KEY;
             break;
         case 6:
+            f.keys[1].any_name = true;
             plan.name = SEV_EMPTY, expected = SEV_E_BAD_NAME;
+            break;
+        case 7:
+            plan.name = SEV_LIT("director"); /* of whom others think much */
             break;
         default:
             f.keys[1].per_minute = 1;

@@ -221,7 +221,8 @@ TEST(store_identity__revoked_or_given_up__is_found_so)
         CHECK_OK(s.identity->revoke(s.self, store_text(DID_A), NOW, &why, &count));
         CHECK_EQ(count, 0);
         more.der = SEV_LIT("der-3");
-        CHECK_OK(s.identity->certificate_add(s.self, store_text(DID_A), &more, false, NULL));
+        CHECK_ERR(s.identity->certificate_add(s.self, store_text(DID_A), &more, false, NULL),
+                  SEV_E_REVOKED);
         struct sev_did_news end = first(DID_A);
         end.expected = 1;
         end.deactivated = true;
@@ -232,8 +233,8 @@ TEST(store_identity__revoked_or_given_up__is_found_so)
         struct sev_did_news other = first(DID_B); /* of no vehicle */
         other.decision = &why;
         CHECK_OK(s.identity->did_append(s.self, &other));
-        CHECK_OK(find(&s, "der-3", &a));
-        CHECK(a.deactivated && !a.revoked);
+        CHECK_OK(find(&s, "der-2", &a));
+        CHECK(a.deactivated && a.revoked);
     }
 }
 
@@ -258,5 +259,11 @@ TEST(store_identity__first_certificate__is_given_once_and_old_ones_are_forgotten
         g.not_after = -1;
         CHECK_ERR(s.identity->certificate_add(s.self, SEV_LIT("device-1"), &g, false, NULL),
                   SEV_E_MALFORMED);
+        int64_t revoked;
+        g = (struct sev_given){SEV_LIT("der-late"), NOW};
+        CHECK_OK(s.identity->revoke(s.self, SEV_LIT("device-1"), NOW, NULL, &revoked));
+        CHECK_ERR(s.identity->certificate_add(s.self, SEV_LIT("device-1"), &g, false, NULL),
+                  SEV_E_REVOKED); /* who renews while somebody revokes gets nothing */
+        CHECK_ERR(find(&s, "der-late", &a), SEV_E_NOT_FOUND);
     }
 }
