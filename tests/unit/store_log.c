@@ -20,7 +20,9 @@ static bool see(void *context, const struct sev_shipment *s)
     memset(seen->what[seen->count], 0, 24);
     memset(seen->vehicle[seen->count], 0, 24);
     memcpy(seen->what[seen->count], s->decision.what.ptr, s->decision.what.len);
-    memcpy(seen->vehicle[seen->count++], s->vehicle.ptr, s->vehicle.len);
+    if (s->vehicle.len != 0) /* a decision may be of no vehicle */
+        memcpy(seen->vehicle[seen->count], s->vehicle.ptr, s->vehicle.len);
+    seen->count++;
     return true;
 }
 
