@@ -12,7 +12,7 @@ build: bootstrap  ## build everything; the programs are in build/bin/
 demo: build  ## show, with the real programs, what the project does so far
 	@tools/demo
 
-test: bootstrap  ## build and run every test: plain, under sanitizers, fuzz targets 8 s each
+test: bootstrap  ## build and run every test: plain, under sanitizers, fuzz targets 5 s each
 	@tools/test
 
 check: build  ## layers, style, symbols, format, linters
